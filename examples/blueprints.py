@@ -2,7 +2,7 @@
 
 - ``/api/...``: the company's own front end, by the blueprint's policy.
 - ``/api/export``: partners only; a named policy replaces the blueprint's policy.
-- ``/public/...``: everyone, also at a URL without a route (a 404).
+- ``/public/...``: everyone, even at a URL without a route (a 404).
 - ``/hooks/...``: the guard leaves it alone; the blueprint handles CORS itself, or not at all.
 - everywhere else: no other origin, because the guard has no default policy.
 """

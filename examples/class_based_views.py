@@ -1,4 +1,4 @@
-"""Policies on a view class and on single methods of it.
+"""Policies on a view class and on some of its methods.
 
 ``flask --app examples/class_based_views run``
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         source_refreshed,
     )
 else:
-    # pytest imports this package for its plugin, in every run. Flask comes with the first name.
+    # pytest imports this package in every run, for its plugin: Flask is loaded with the first name.
     from flask_corsguard.lazy_names import load_on_use
 
     __getattr__, __dir__ = load_on_use(
@@ -46,6 +46,7 @@ else:
             " flask_corsguard.compat, which takes Flask-CORS's options.",
             "cross_origin": "Write @cors(origins=[...]), or import cross_origin from"
             " flask_corsguard.compat, which takes Flask-CORS's options.",
+            "exempt": "Import cors_exempt, and write @cors_exempt above the view.",
         },
     )
 

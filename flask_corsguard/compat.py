@@ -1,5 +1,5 @@
 """``CORS`` and ``cross_origin`` with the signatures of Flask-CORS, on top of the guard. Their
-options are translated when the app starts; an option that cannot be is an error that shows what to
+options are translated when the app starts. If one cannot be translated, an error shows what to
 write."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["CORS", "cross_origin"]
 # An attribute of a response that a view with @cross_origin has made.
 _EVALUATED = "_corsguard_evaluated"
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
-_cross_origins: set[str] = set()  # where there is one
+_cross_origins: set[str] = set()  # file and line of each @cross_origin
 
 _Policies = Policy | tuple[Policy, ...]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -57,8 +57,10 @@ class CORS:
             _add(app, options, call_site())
 
     def init_app(self, app: Flask | Blueprint, **options: Any) -> None:
-        """Apply the options to an app or a blueprint, with further options.
+        """Apply the constructor's options to an app or a blueprint.
 
+        :param app: the app, or a blueprint that is not registered yet.
+        :param options: further options, which override the constructor's.
         :raises CompatError: for options that cannot be translated; the message shows what to write.
         """
         _add(app, {**self._options, **options}, call_site())
@@ -185,8 +187,8 @@ class _Calls:
         return Narrowed(policies, any(each.may_differ for each in found))
 
     def _after_request(self, response: Response) -> Response:
-        """Make the guard's decision the one of Flask-CORS if that tries other calls than the
-        route's: for errors, for redirects, and for paths beside a prefix."""
+        """Replace the guard's decision by that of Flask-CORS, if that tries other calls than the
+        route's: for errors, for redirects, and for paths next to a prefix."""
         state, current = self._state, _current_request()
         decision: Decision | None = getattr(current, DECISION, None)
         if decision is None or hasattr(response, _EVALUATED):

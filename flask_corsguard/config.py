@@ -5,7 +5,6 @@
 
 import ast
 import contextlib
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -22,7 +21,12 @@ from flask_corsguard.protocol.audiences import (
     read_policy,
     resolve,
 )
-from flask_corsguard.protocol.fields import OriginList, read_bool, read_listed_origins
+from flask_corsguard.protocol.fields import (
+    OriginList,
+    is_asynchronous,
+    read_bool,
+    read_listed_origins,
+)
 from flask_corsguard.protocol.lists import read_entries
 from flask_corsguard.protocol.policy import (
     FIELDS,
@@ -65,7 +69,7 @@ class WrittenPolicy(NamedTuple):
     def resolved(
         self, named: Mapping[str, Policy], where: str, problems: list[Problem]
     ) -> Policy | Audiences:
-        """The policy that was meant. What is wrong with it, and *where*, is added to *problems*."""
+        """The policy that was meant. Its problems are added to *problems*, with *where*."""
         try:
             return resolve(self.policy, named, self.fields)
         except PolicyError as error:
@@ -105,12 +109,12 @@ class Settings(NamedTuple):
     :ivar configured: field of the default policy -> the configuration key that sets it.
     :ivar audit_accept: findings of an audit that are accepted -> the reason.
     :ivar inspector: how the inspector is served, or None.
-    :ivar reading: what there was to read.
+    :ivar reading: ``app.config`` and the environment when they were read.
     :ivar is_report_only: whether these are the settings of :attr:`report_only`.
-    :ivar unread: the problems of what is set but was not read.
-    :ivar without_effect: field of the default policy -> where it is set in vain, in words.
+    :ivar unread: the problems of settings that were not read.
+    :ivar without_effect: field of the default policy -> where it is set without effect, in words.
     :ivar paths: path prefix -> the mark that the configuration puts on it.
-    :ivar in_code: what a settings file is combined with.
+    :ivar in_code: what is set elsewhere than in the settings file.
     """
 
     default: Policy | Audiences
@@ -140,10 +144,10 @@ class Settings(NamedTuple):
         )
 
     def compared(self, config: Mapping[str, Any], *, in_time: bool) -> "Settings":
-        """The same settings, with a record of what has been set since and has no effect.
+        """The same settings, with a record of what has been set since then, without effect.
 
-        :param config: ``app.config`` as it is by now.
-        :param in_time: whether there was no request yet. Later changes are nobody's mistake.
+        :param config: ``app.config`` as it is now.
+        :param in_time: whether no request has come yet. Later changes are not problems.
         """
         return self._replace(
             unread=tuple(self.reading.problems(config, self)) if in_time else (),
@@ -181,7 +185,7 @@ def read_arguments(
     inspector: object,
     location: str,
 ) -> Arguments:
-    """Read the arguments, and refuse those that no configuration could put right.
+    """Read the arguments, and refuse those that are wrong whatever the configuration.
 
     :raises PolicyError: with every problem found.
     """
@@ -202,7 +206,7 @@ def read_arguments(
 def _read_policy(
     field: str, value: object, fields: Mapping[str, Any], problems: list[Problem]
 ) -> Written | None:
-    """Read what stands where a policy can: a policy, the name of one, or a list of these.
+    """Read a policy, the name of one, or a list of these.
 
     :param fields: the fields beside it.
     """
@@ -229,7 +233,7 @@ def _is_policy_form(value: object) -> bool:
 
 
 class Configured(NamedTuple):
-    """What ``app.config``, or the settings file, says of policies.
+    """What ``app.config``, or the settings file, says about policies.
 
     :ivar file: the path of the settings file; "" for ``app.config``.
     :ivar fields: the fields of the default policy.
@@ -247,7 +251,7 @@ class Configured(NamedTuple):
     report_only: Written | Literal[False] | None = None
 
     def where(self, name: str) -> str:
-        """The key or the file that a problem with a setting is reported for."""
+        """The key or the file to name in a problem with a setting."""
         return self.file or PREFIX + name.upper()
 
     def source(self, *names: str) -> str:
@@ -261,14 +265,14 @@ class Configured(NamedTuple):
 
 
 class InCode(NamedTuple):
-    """What is set other than in the settings file."""
+    """What is set elsewhere than in the settings file."""
 
     arguments: Arguments
     config: Configured
 
 
 def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
-    """Read everything that is known when the guard meets an app that has no settings file.
+    """Read the settings of an app without a settings file.
 
     :param config: ``app.config``.
     :param arguments: the constructor's arguments.
@@ -284,8 +288,7 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
 def read_config(
     config: Mapping[str, Any], arguments: Arguments, problems: list[Problem]
 ) -> Settings:
-    """Read everything that is known when the guard meets an app, but for the settings file: that is
-    still to be combined with it.
+    """Read the settings of an app except for its settings file, which :func:`combined` adds.
 
     :param config: ``app.config``.
     :param arguments: the constructor's arguments, which win.
@@ -301,7 +304,7 @@ def read_config(
     found: list[Problem] = []
     own = _read_self_origins(given.get("self_origins", ()), found)
     log_rejections = read_bool("log_rejections", given.get("log_rejections", True), found)
-    accepted = _read_reasons("audit_accept", given.get("audit_accept", {}), found)
+    accepted = _read_audit_accept(given.get("audit_accept", {}), found)
     is_debug = bool(config.get("DEBUG"))
     location = arguments.location
     served = _read_inspector(arguments.inspector, given, is_debug, location, found)
@@ -323,7 +326,7 @@ def read_config(
 
 
 def read_configured(file: str, given: Mapping[str, Any], problems: list[Problem]) -> Configured:
-    """Read what ``app.config``, or the settings file, says of policies.
+    """Read what ``app.config``, or the settings file, says about policies.
 
     :param file: the path of the settings file; "" for ``app.config``.
     :param given: names of settings, in lower case and without the prefix -> values.
@@ -338,7 +341,7 @@ def read_configured(file: str, given: Mapping[str, Any], problems: list[Problem]
     found: list[Problem] = []
     policy = _read_policy_key("policy", given.get("policy"), found)
     if found:
-        fields = {}  # nobody can tell what they change
+        fields = {}  # it is not known what they change
         problems += [problem._replace(where=place.where("policy")) for problem in found]
     return place._replace(
         fields=fields,
@@ -352,9 +355,9 @@ def read_configured(file: str, given: Mapping[str, Any], problems: list[Problem]
 
 
 def combined(settings: Settings, file: Configured, problems: list[Problem]) -> Settings:
-    """What is set in the code, with what the settings file says of policies.
+    """The settings with what the settings file says about policies.
 
-    :param settings: what :func:`read_config` has read, or this function has returned.
+    :param settings: from :func:`read_config`, or from this function.
     """
     assert settings.in_code is not None
     arguments, config = settings.in_code
@@ -396,7 +399,7 @@ def combined(settings: Settings, file: Configured, problems: list[Problem]) -> S
 
 
 def winning(arguments: Arguments) -> set[str]:
-    """The names of what the arguments give, so that no configuration key can override them."""
+    """The names of the settings that the arguments give. No configuration key overrides them."""
     names = {*((*FIELDS, "policy") if arguments.policy is not None else arguments.fields)}
     if arguments.report_only is not None:
         names.add("report_only")
@@ -452,10 +455,7 @@ def _read_inspector(
     check = keys.get("inspector_check")
     # A class or a coroutine function would return an object, and only True lets anybody in.
     if check is not None and (
-        not callable(check)
-        or isinstance(check, type)
-        or inspect.iscoroutinefunction(check)
-        or inspect.iscoroutinefunction(getattr(check, "__call__", None))  # noqa: B004
+        not callable(check) or isinstance(check, type) or is_asynchronous(check)
     ):
         message = (
             f"{text_of(check)} is not a plain function that takes the request. Write"
@@ -479,7 +479,7 @@ def _read_inspector(
 
 
 def _policy_of(fields: Mapping[str, Any], where: str, problems: list[Problem]) -> Policy:
-    """The policy with these fields. What is wrong with it, and *where*, is added to *problems*."""
+    """The policy with these fields. Its problems are added to *problems*, with *where*."""
     values, found = read_fields(fields)
     if not found:
         try:
@@ -509,9 +509,9 @@ def _check_self_origins(own: OriginList, default: Policy | Audiences, where: str
 
 
 def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> None:
-    """Check the app's own origins where a mark sets that others are refused.
+    """Check the app's own origins against a mark's policy, which may refuse all others.
 
-    :raises PolicyError: if strangers have one of them.
+    :raises PolicyError: if strangers can have one of them.
     """
     if not own:
         return
@@ -523,24 +523,24 @@ def check_enforced_self_origins(own: OriginList, policy: Policy | Audiences) -> 
         raise PolicyError(problem._replace(field="self_origins") for problem in problems)
 
 
-def _read_reasons(field: str, value: object, problems: list[Problem]) -> dict[str, str]:
-    """Read a mapping from what is accepted to why."""
+def _read_audit_accept(value: object, problems: list[Problem]) -> dict[str, str]:
+    """Read a mapping from accepted findings to the reasons."""
     example = "{'subdomains_with_credentials': 'all of them are ours'}"
-    words = "what is accepted to the reason"
+    words = "findings to the reasons for accepting them"
     reasons: dict[str, str] = {}
-    for key, reason in _read_mapping(field, value, words, example, problems).items():
+    for key, reason in _read_mapping("audit_accept", value, words, example, problems).items():
         if isinstance(key, str) and isinstance(reason, str) and reason.strip():
             reasons[key] = reason
         else:
             message = (
                 f"{text_of(key)} needs a reason in words, such as {example}, not {text_of(reason)}."
             )
-            problems.append(Problem("wrong_type", field, reason, message))
+            problems.append(Problem("wrong_type", "audit_accept", reason, message))
     return reasons
 
 
 def _read_policy_key(field: str, value: object, problems: list[Problem]) -> Written | None:
-    """Read a policy, a name, or a list of these, as a configuration key has it: a string with
+    """Read a policy, a name, or a list of these from a configuration key, where a string with
     commas, or JSON, is a list of names."""
     if value is None:
         return None
@@ -572,8 +572,8 @@ def _read_report_only(
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         return _policy_of(fields, f"{where}, report_only", problems)
-    is_no_name = isinstance(value, str) and (not value.strip() or _is_mapping_in_text(value))
-    if _is_policy_form(value) and not is_no_name and not fields_meant(value):
+    is_not_a_name = isinstance(value, str) and (not value.strip() or _is_mapping_in_text(value))
+    if _is_policy_form(value) and not is_not_a_name and not fields_meant(value):
         found: list[Problem] = []
         written = _read_policy_key("report_only", value, found)
         problems += [problem._replace(where=where) for problem in found]
@@ -666,7 +666,7 @@ def _read_mapping(
 ) -> Mapping[Any, object]:
     """Read a mapping, or the JSON of one.
 
-    :param words: what it maps to what, for the message about anything else.
+    :param words: what it should map to what, for the message.
     """
     read = _read_json(value)
     if isinstance(read, Mapping):
@@ -681,7 +681,7 @@ def _is_mapping_in_text(value: object) -> TypeGuard[str]:
 
 
 def _read_json(value: object) -> object:
-    """What JSON in a string says, as a configuration without ``from_prefixed_env()`` has it."""
+    """The value; parsed if it is a mapping as JSON, as ``from_prefixed_env()`` would have done."""
     if _is_mapping_in_text(value):
         with contextlib.suppress(ValueError, RecursionError):
             return cast("object", json.loads(value))
@@ -689,7 +689,7 @@ def _read_json(value: object) -> object:
 
 
 def _what_to_write(value: object, example: str) -> str:
-    """What to write instead of a value that is not a mapping, as the end of a message."""
+    """The end of a message about a value that is not a mapping: what to write instead."""
     if not _is_mapping_in_text(value):
         return f"Write {example}."
     hint = "A mapping inside a string must be JSON (double quotes, no trailing comma), not Python."

@@ -27,7 +27,7 @@ from flask_corsguard.protocol.policy import (
     fields_meant,
     read_fields,
 )
-from flask_corsguard.text import name_of, text_of
+from flask_corsguard.text import name_of, source_of, text_of
 
 _ATTRIBUTE = "__corsguard_mark__"
 _OUTER_ATTRIBUTE = "__corsguard_outer_marks__"
@@ -36,13 +36,21 @@ _ATTRIBUTES_OF_OTHERS = (_ATTRIBUTE, _OUTER_ATTRIBUTE, "__wrapped__", "view_clas
 _BLUEPRINTS_KEY = "corsguard.blueprints"
 #: Where an app keeps the state of its guard: in ``app.extensions``.
 EXTENSION_KEY = "corsguard"
-# How many decorators around one function are looked through.
+# How many decorators around one function are searched.
 _MOST_WRAPPERS = 50
 # How many marks of an app without a guard are named.
 _MOST_SHOWN = 5
+_NOTHING: Any = object()
+_EXAMPLE = "origins=['https://app.example.com']"
+# For how many calls it is remembered whether their marks were applied.
+_MOST_PLACES = 10_000
 
+#: The apps whose policies are in force, by their id.
+apps_in_force: weakref.WeakValueDictionary[int, Flask] = weakref.WeakValueDictionary()
 # Everything that was marked and still exists, by its id; some of it has no hash.
 _targets: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+# Where cors(...) was called -> what it returned there last; None once any of these was applied.
+_returned: dict[str, weakref.ref[Callable[..., Any]] | None] = {}
 
 Target = TypeVar("Target", bound=Callable[..., Any] | Blueprint)
 
@@ -57,7 +65,7 @@ class Mark:
     """
 
     __slots__ = ("exempt", "fields", "location", "policy")
-    #: Where the decorator belongs, in words.
+    #: Where to write the decorator, in words.
     place = "directly above or below the route"
     #: Whether it says for one rule what those further out say for more.
     is_of_rule = False
@@ -97,45 +105,78 @@ class OuterMark(NamedTuple):
     mark: Mark
 
 
-def make_mark(policy: object, fields: PolicyFields, caller: str, location: str) -> Mark:
+def _why_no_policy(policy: object, fields: PolicyFields, caller: str, before: str) -> str:
+    """Why a decorator's arguments are no policy and what to write, or "".
+
+    :param before: its arguments before the policy, as they are written.
+    """
+    example = f"{caller}({before}{_written(fields) or _EXAMPLE})"
+    meant = fields_meant(policy)
+    if meant:
+        return (
+            f"{text_of(policy)} is neither a policy nor the name of one; fields are given by name."
+            f" Write {caller}({before}{meant})"
+        )
+    if policy is None:
+        changes_nothing = (
+            f"{caller}({before.removesuffix(', ')}) changes nothing. Give it a policy or a field,"
+            f" such as {example}"
+        )
+        return "" if fields else changes_nothing
+    if isinstance(policy, (Policy, str, list, tuple)):
+        return ""
+    if caller == "cors" and (callable(policy) or isinstance(policy, Blueprint)):
+        return _without_parentheses(policy, example, has_fields=bool(fields))
+    mark, hint = mark_left_by(policy), f"Give fields by name, such as {example}"
+    if mark is not None and mark.exempt:
+        hint = f"{caller} cannot exempt: mark the view or blueprint with cors_exempt"
+    elif mark is not None:
+        named = [text_of(mark.policy)] if mark.policy is not None else []
+        arguments = ", ".join(filter(None, [*named, _written(mark.fields)])) or "..."
+        hint = f"Leave cors out: {caller}({before}{arguments})"
+    return (
+        f"{caller} takes a Policy, the name of one or a list of these, not {text_of(policy)}."
+        f" {hint}"
+    )
+
+
+def _written(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={source_of(value)}" for name, value in fields.items())
+
+
+def _without_parentheses(target: object, example: str, *, has_fields: bool) -> str:
+    """What to say to ``@cors``, and to ``cors(target, ...)``."""
+    if isinstance(target, Flask):
+        example = f"CorsGuard(app, {example.removeprefix('cors(')} for a whole app"
+    elif isinstance(target, Blueprint):
+        example = f"{example}(blueprint)"
+    else:
+        example = f"@{example}"
+    if has_fields:
+        return f"cors takes only the policy in its parentheses. Write {example}"
+    return f"cors needs parentheses and something to change, such as {example}"
+
+
+def make_mark(
+    policy: object, fields: PolicyFields, caller: str, location: str, *names: str
+) -> Mark:
     """Check a decorator's arguments, except for what depends on marks further out.
 
     :param caller: what to call the decorator in messages.
+    :param names: the arguments before the policy.
     :raises PolicyError: for fields that are wrong whatever the policy further out.
     :raises CorsGuardError: for anything that is not a policy.
     """
-    meant = fields_meant(policy)
-    if meant:
-        arguments = meant if caller == "cors" else f"..., {meant}"
-        raise CorsGuardError(
-            f"{location}: {text_of(policy)} is neither a policy nor the name of one; fields are"
-            f" given by name. Write {caller}({arguments})"
-        )
-    if policy is not None and not isinstance(policy, (Policy, str, list, tuple)):
-        if callable(policy) or isinstance(policy, Blueprint):
-            example = f"@{caller}(origins=['https://app.example.com'])"
-            if isinstance(policy, Flask):
-                example = "CorsGuard(app, origins=['https://app.example.com']) for a whole app"
-            elif isinstance(policy, Blueprint):
-                example = f"{example[1:]}(blueprint)"
-            raise CorsGuardError(
-                f"{location}: {caller} needs parentheses and something to change, such as {example}"
-            )
-        raise CorsGuardError(
-            f"{location}: {caller} takes a Policy, the name of one or a list of these, not"
-            f" {text_of(policy)}. Give fields by name, such as {caller}(origins=...)"
-        )
-    if policy is None and not fields:
-        raise CorsGuardError(
-            f"{location}: {caller}() changes nothing. Give it a policy or a field, such as"
-            f" {caller}(origins=['https://app.example.com'])"
-        )
+    before = "".join(f"{name!r}, " for name in names)
+    wrong = _why_no_policy(policy, fields, caller, before)
+    if wrong:
+        raise CorsGuardError(f"{location}: {wrong}")
     values, problems = read_fields(fields)
     problems += check_combination(values)
     written: Written | None = None
     if policy is not None:
         try:
-            written = read_policy("policy", cast("object", policy), values)
+            written = read_policy("policy", policy, values)
         except PolicyError as error:
             problems += error.problems
     if problems:
@@ -148,7 +189,7 @@ def cors(
 ) -> Callable[[Target], Target]:
     """Mark a view function, a view class, one handler method of it, or a blueprint.
 
-    The mark changes the policy that applies further out: *fields* change single fields, a *policy*
+    The mark changes the policy that applies without it: *fields* change single fields, a *policy*
     replaces it. The target is returned unchanged, so the mark may be above or below ``@app.get``.
 
     :param policy: a :class:`Policy`, the name of one in ``policies``, or a list of these, tried in
@@ -160,11 +201,26 @@ def cors(
     mark = make_mark(policy, fields, "cors", call_site())
 
     def decorate(target: Target) -> Target:
+        if mark.location in _returned:
+            _returned[mark.location] = None
         attach(target, mark)
         return target
 
     vars(decorate)[_DECORATOR_ATTRIBUTE] = mark
+    room = decorate if len(_returned) < _MOST_PLACES else None
+    if _returned.get(mark.location, room) is not None:
+        _returned[mark.location] = weakref.ref(decorate)
     return decorate
+
+
+def never_applied() -> list[str]:
+    """Where ``cors(...)`` was called but its result was dropped, as happens without the ``@``. A
+    result that still exists may yet be applied."""
+    return sorted(
+        location
+        for location, reference in list(_returned.items())
+        if reference is not None and reference() is None
+    )
 
 
 def mark_left_by(decorator: object) -> Mark | None:
@@ -179,13 +235,16 @@ def mark_left_by(decorator: object) -> Mark | None:
     return None
 
 
-def cors_exempt(target: Target) -> Target:
+def cors_exempt(target: Target = _NOTHING) -> Target:
     """Exempt a view function, a view class, a handler method or a blueprint from the guard: no
     check, no header, no refusal. Responses stay as the app made them.
 
     :raises CorsGuardError: if the target is marked already.
     """
-    attach(target, Mark(None, {}, call_site(), exempt=True))
+    location = call_site()
+    if target is _NOTHING:
+        raise CorsGuardError(f"{location}: cors_exempt takes no parentheses: write @cors_exempt")
+    attach(target, Mark(None, {}, location, exempt=True))
     return target
 
 
@@ -196,27 +255,17 @@ def attach(target: Any, mark: Mark) -> None:
     """
     if isinstance(target, (staticmethod, classmethod)):
         target = cast("Any", target).__func__
-    if isinstance(target, Flask):
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} is an app. Its policy is the default policy:"
-            " CorsGuard(app, ...)"
-        )
-    if isinstance(target, type) and not issubclass(target, View):
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} is not a flask.views.View. Mark the view function, or a"
-            " class based on View or MethodView"
-        )
-    if not (callable(target) or isinstance(target, Blueprint)):
-        raise CorsGuardError(
-            f"{mark.location}: {target!r} cannot be marked. Mark a view function, a view class, a"
-            " handler method or a blueprint"
-        )
+    _check_target(target, mark)
     previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
     if isinstance(previous, Mark) and not previous.says_the_same(mark):
-        raise CorsGuardError(
-            f"{mark.location}: {_name(target)} is already marked, at {previous.location}. Combine"
-            " the two marks"
+        message = (
+            f"{_name(target)} is already marked, at {previous.location}. Combine the two marks"
         )
+        if isinstance(target, FunctionType) and not is_written_above(mark, target):
+            message += "; or, for another route, use guard.for_endpoint('its endpoint', ...)"
+        raise CorsGuardError(f"{mark.location}: {message}")
+    if previous is None:
+        _check_in_time(target, mark)
     if isinstance(target, Blueprint) and previous is None:
         _follow_registrations(target, mark)
     try:
@@ -234,8 +283,51 @@ def attach(target: Any, mark: Mark) -> None:
     request_started.connect(_look_for_guard)
 
 
+def _check_target(target: object, mark: Mark) -> None:
+    if isinstance(target, Flask):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is an app. Its policy is the default policy:"
+            " CorsGuard(app, ...)"
+        )
+    if isinstance(target, type) and not issubclass(target, View):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} is not a flask.views.View. Mark the view function, or a"
+            " class based on View or MethodView"
+        )
+    if not (callable(target) or isinstance(target, Blueprint)):
+        raise CorsGuardError(
+            f"{mark.location}: {target!r} cannot be marked. Mark a view function, a view class, a"
+            " handler method or a blueprint"
+        )
+
+
+def _check_in_time(target: object, mark: Mark) -> None:
+    """:raises CorsGuardError: if an app whose policies are in force has *target* as a view, its
+    class or a handler method: the mark would count from the next ``reconfigure()`` on."""
+    name = getattr(target, "__name__", "")
+    for app in list(apps_in_force.values()):
+        for view in app.view_functions.values():
+            view_class = getattr(view, "view_class", None)
+            if target is view or (
+                view_class is not None
+                and (target is view_class or target is getattr(view_class, name, None))
+            ):
+                raise CorsGuardError(
+                    f"{mark.location}: {_name(target)} is a view of {app!r}, whose policies are"
+                    " already in force; move this to where the app is set up"
+                )
+
+
+def is_written_above(mark: Mark, function: FunctionType) -> bool:
+    """Whether a mark is one of the decorators above a function."""
+    file, _, line = mark.location.rpartition(":")
+    code = function.__code__
+    last = max(number for _, _, number in code.co_lines() if number is not None)
+    return code.co_filename.endswith(file) and code.co_firstlineno <= int(line or 0) <= last
+
+
 def _look_for_guard(app: Flask, **_: object) -> None:
-    """At the first request: whether marks have no effect, because nobody has made a guard."""
+    """Log at the first request if marks have no effect, because the app has no guard."""
     request_started.disconnect(_look_for_guard)
     if EXTENSION_KEY in app.extensions:
         return
@@ -285,7 +377,7 @@ def marked_blueprints(app: Flask) -> Mapping[str, tuple[str | None, str | None]]
 
 
 def mark_of(target: object) -> Mark | None:
-    """The mark that *target* carries itself, or that a decorator around it has hidden."""
+    """The mark on *target*, or else on what it wraps; None if there is none."""
     found = marked(target)
     return found.mark if found else None
 
@@ -298,7 +390,7 @@ class Marked(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The target's name. What ``functools.wraps`` makes of a function has the same one."""
+        """The target's name. A wrapper made with ``functools.wraps`` has the same name."""
         if isinstance(self.target, Blueprint):
             return _name(self.target)
         named = self.target if hasattr(self.target, "__qualname__") else type(self.target)
@@ -306,7 +398,7 @@ class Marked(NamedTuple):
 
 
 def marked(target: object) -> Marked | None:
-    """*target* with its mark, or what it wraps."""
+    """*target*, or else what it wraps, with its mark; None if none of these has one."""
     if isinstance(target, type):
         mark = vars(target).get(_ATTRIBUTE)
         return Marked(mark, target) if isinstance(mark, Mark) else None
@@ -328,8 +420,8 @@ def all_marked() -> Iterator[Marked]:
 
 
 def is_bare(view: object) -> bool:
-    """Whether a view is a function that wraps nothing, stands for no class and has no mark on or
-    around it, as most are: then there is nothing more to look for."""
+    """Whether a view is a plain function: it wraps nothing, is not made from a view class, and has
+    no mark on or around it. Most are, and then there is nothing more to look for."""
     if not isinstance(view, FunctionType):
         return False
     for name in _ATTRIBUTES_OF_OTHERS:  # noqa: SIM110  (any() takes twice as long)
@@ -346,7 +438,7 @@ def outer_marks_of(target: object) -> list[Mark]:
 
 
 def wrapped_chain(target: object) -> Iterator[object]:
-    """*target*, the function that it wraps (by ``__wrapped__``, or as a partial), and so on."""
+    """*target*, what it wraps (by ``__wrapped__``, or as a partial), and so on."""
     for _ in range(_MOST_WRAPPERS):
         if target is None:
             return
@@ -368,7 +460,7 @@ def call_site() -> str:
 
 
 def from_here(location: str) -> str:
-    """A file's name and line, as seen from the working directory if it lies below that."""
+    """A file's name and line, relative to the current directory if the file is below that."""
     with contextlib.suppress(OSError):  # the working directory may be gone
         return location.removeprefix(os.getcwd() + os.sep)
     return location

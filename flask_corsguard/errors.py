@@ -25,7 +25,7 @@ class Problem(NamedTuple):
     :ivar message: a sentence for people, with the corrected value if there is one.
     :ivar suggestion: the corrected value as Python source, or None; for an unknown name, the name
         that was probably meant.
-    :ivar where: what the policy belongs to, such as ``view users.list, app.py:12``; or "".
+    :ivar where: where the problem is, such as ``view users.list, app.py:12``; or "".
     """
 
     code: str
@@ -58,7 +58,7 @@ class PolicyError(CorsGuardError, ValueError):
 
 
 def in_words(problems: Sequence[Problem]) -> str:
-    """Problems for a log line: the first ones, shortened so that a person can read them."""
+    """The first problems, shortened, for a log line."""
     texts = [str(problem) for problem in problems[:_MOST_IN_WORDS]]
     more = len(problems) - len(texts)
     cut = (
@@ -79,10 +79,10 @@ def unknown_name(
 ) -> Problem:
     """The problem of an unknown name.
 
-    :param kind: the kind of thing named, in words, for the message.
+    :param kind: the kind of name, in words, for the message.
     :param known: the names that exist; the closest one is suggested, ignoring case.
     :param meant: the name to suggest instead of the closest one.
-    :param prefix: the prefix of all known names, in upper case, which is not compared.
+    :param prefix: the prefix of all known names, in upper case; it is left out of the comparison.
     """
     names = sorted(known)
     choices = {choice.removeprefix(prefix).lower(): choice for choice in names}
@@ -115,7 +115,7 @@ def is_shutdown(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return any(map(is_shutdown, group.exceptions))
-    # By its name: greenlet need not be installed.
+    # By name, because greenlet need not be installed.
     return isinstance(error, SHUTDOWNS) or any(
         kind.__name__ == "GreenletExit" for kind in type(error).__mro__
     )

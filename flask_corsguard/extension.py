@@ -22,14 +22,14 @@ from flask_corsguard.config import (
 from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import logger
-from flask_corsguard.path_prefix import read_prefix
+from flask_corsguard.path_prefix import read_prefix, why_no_glob
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
-    POLICIES_IN_FORCE,
     FileMark,
     GuardMarks,
+    shared_marks,
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
@@ -55,7 +55,7 @@ ReportOnly = PolicyForm | PolicyFields | Literal[False] | None
 
 
 _STARLETTE = "For FastAPI and Starlette, use starlette.middleware.cors.CORSMiddleware"
-# What to do with their apps.
+# Frameworks -> what to write for their apps.
 _OTHER_FRAMEWORKS = {
     "connexion": "Only a connexion.FlaskApp has one, as its .app: CorsGuard(app.app, ...)",
     "fastapi": _STARLETTE,
@@ -64,8 +64,15 @@ _OTHER_FRAMEWORKS = {
 }
 
 
+# What people look for in the guard.
+_DECORATORS = {
+    "cors": "@cors(...), which is in flask_corsguard",
+    "exempt": "@cors_exempt, which is in flask_corsguard",
+    "cors_exempt": "@cors_exempt, which is in flask_corsguard",
+}
+
 # What a rejection, a change of the settings file or a source's row may need. prepare() loads it:
-# after that, the process may have other rights or another root, or find another release's files.
+# later, the process may have other permissions or another root, or find another release's files.
 _LOADED_LATER = (
     "flask_corsguard.protocol.explanation",
     "flask_corsguard.protocol.field_names",
@@ -86,7 +93,7 @@ class CorsGuard:
     :param report_only: a policy, the name of one, a list of these, or a mapping of fields, that
         runs beside the default policy. It changes no response; requests that it would reject are
         signalled and logged. False turns off ``CORSGUARD_REPORT_ONLY``.
-    :param self_origins: more origins that count as the app's own, if a proxy hides them.
+    :param self_origins: more origins that count as the app's own, if a proxy hides that they are.
     :param inspector: whether to serve the inspector at ``/_corsguard/``, in debug mode. With None,
         ``CORSGUARD_INSPECTOR`` decides; it is off by default.
     :param fields: fields of the default policy.
@@ -161,7 +168,7 @@ class CorsGuard:
         return file.start, file
 
     def _look_for_guard(self, app: Flask, **_: object) -> None:
-        """At the first request: whether this guard has been forgotten."""
+        """Log at the first request if this guard was never given an app."""
         request_started.disconnect(self._look_for_guard)
         if EXTENSION_KEY not in app.extensions:
             logger.error(
@@ -177,15 +184,16 @@ class CorsGuard:
         """Mark a view that you cannot decorate. A mark on the view itself overrides this one.
 
         :param endpoint: the full endpoint name, such as ``"static"`` or ``"admin.index"``.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the endpoint is marked already, or an app has served a request.
         """
         location = call_site()
         _check_strings(location, "for_endpoint", endpoint)
-        self._marks.add("endpoint", endpoint, make_mark(policy, fields, "for_endpoint", location))
+        mark = make_mark(policy, fields, "for_endpoint", location, endpoint)
+        self._marks.add("endpoint", endpoint, mark)
 
     def for_blueprint(
         self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -195,15 +203,16 @@ class CorsGuard:
 
         :param name: the full name, such as ``"security"``, or ``"outer.inner"`` for a blueprint
             inside another. If a name was given at registration, use that one.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if a field is unknown or its value cannot be used.
         :raises CorsGuardError: if the blueprint is marked already, or an app has served a request.
         """
         location = call_site()
         _check_strings(location, "for_blueprint", name)
-        self._marks.add("blueprint", name, make_mark(policy, fields, "for_blueprint", location))
+        mark = make_mark(policy, fields, "for_blueprint", location, name)
+        self._marks.add("blueprint", name, mark)
 
     def for_path(
         self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
@@ -217,9 +226,9 @@ class CorsGuard:
 
         :param prefix: the path, decoded and relative to the app's root. Host and subdomain do not
             matter.
-        :param policy: the policy, the name of one, or a list of these, that replaces what applies
-            further out.
-        :param fields: the fields that change what applies further out.
+        :param policy: what replaces the policy that applies without this mark: a policy, the name
+            of one, or a list of these.
+        :param fields: the fields of the policy to change.
         :raises PolicyError: if the prefix, or a field, cannot be used.
         :raises CorsGuardError: if the path is marked already, or an app has served a request.
         """
@@ -228,7 +237,10 @@ class CorsGuard:
         prefix = read_prefix("for_path", prefix, problems)
         if problems:
             raise PolicyError(problem._replace(where=location) for problem in problems)
-        self._marks.add("path", prefix, make_mark(policy, fields, "for_path", location))
+        if isinstance(policy, str) and policy.startswith("/"):
+            raise CorsGuardError(f"{location}: for_path takes one path: call it for each of them")
+        mark = make_mark(policy, fields, "for_path", location, prefix)
+        self._marks.add("path", prefix, mark)
 
     def for_files(self, endpoint: str, *globs: str, **fields: Unpack[PolicyFields]) -> None:
         """Mark some files of an endpoint that serves files.
@@ -252,24 +264,17 @@ class CorsGuard:
             raise CorsGuardError(
                 f"{location}: name the files, such as for_files({endpoint!r}, '*.woff2')"
             )
-        for glob in globs:
-            if glob.startswith("/"):
-                raise CorsGuardError(
-                    f"{location}: {glob!r} matches no file: write what follows the folder's own"
-                    f" name, such as for_files({endpoint!r}, 'fonts/*.woff2')"
-                )
-            if r"\." in glob or glob.startswith("^") or glob.endswith("$"):
-                raise CorsGuardError(
-                    f"{location}: {glob!r} is a regular expression, and matches no file: write a"
-                    f" glob, such as for_files({endpoint!r}, '*.woff2')"
-                )
         origins = [glob for glob in globs if "://" in glob]
         if origins:
             raise CorsGuardError(
                 f"{location}: {origins!r} are origins, not files. Write for_files({endpoint!r},"
                 f" '*.woff2', origins={origins!r})"
             )
-        mark = make_mark(None, fields, "for_files", location)
+        for glob in globs:
+            wrong = why_no_glob(endpoint, glob)
+            if wrong:
+                raise CorsGuardError(f"{location}: {wrong}")
+        mark = make_mark(None, fields, "for_files", location, endpoint, *globs)
         self._marks.add_files(endpoint, FileMark(globs, mark))
 
     def run_first(self, function: FirstFunction) -> FirstFunction:
@@ -294,8 +299,7 @@ class CorsGuard:
             return function
         if self._marks.frozen:
             raise CorsGuardError(
-                f"{location}: {POLICIES_IN_FORCE}; move this above guard.prepare(), to where the"
-                " app is set up, but not into a factory that runs again"
+                f"{location}: {self._marks.why_late}, but not into a factory that runs again"
             )
         self._first.append(function)
         return function
@@ -305,16 +309,16 @@ class CorsGuard:
         problem. Call it at the end of an app factory: then an app with a mistake does not start,
         and in one that is loaded before its server forks, the table is already built.
 
-        A mark without effect, because no route of the app has it, is logged; it is not an error,
-        since another app may use it. Sources with ``at_start="fail"`` are read, and their
-        connections closed again.
+        A mark without effect, because no route of the app has it or because it is not applied to
+        anything, is logged; it is not an error, since another app may use it. Sources with
+        ``at_start="fail"`` are read, and their connections closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: with every problem of every route; or if a source with
             ``at_start="fail"`` cannot be read.
         """
         state = self._state(app)
-        state.put_in_force()
+        state.put_in_force(f"guard.prepare() at {call_site()}")
         state.load_required_sources()
         for name in _LOADED_LATER:
             import_string(name)
@@ -322,6 +326,8 @@ class CorsGuard:
             state.log.notice(
                 ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
             )
+        for location, message in shared_marks(state.app):
+            state.log.notice(("shared marks", location), "%s", message.removesuffix("."))
 
     def explain(
         self,
@@ -345,12 +351,14 @@ class CorsGuard:
         :param origin: the page's origin, as the browser would send it; None for a request without
             ``Origin``.
         :param method: the method that the page requests. ``"OPTIONS"``, with
-            ``Access-Control-Request-Method`` among *headers*, stands for that preflight itself.
+            ``Access-Control-Request-Method`` among *headers*, asks about that preflight itself.
         :param headers: the request headers that the page sets: names, or names with values.
             ``Upgrade: websocket``, or a *url* that begins with ``ws:``, makes it a WebSocket
             handshake.
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: if the policy of any route cannot be used.
+        :raises CorsGuardError: if *url* and *origin* are swapped, or *url* is a host without a
+            scheme, or a rule.
         """
         # Imported only here, because it brings the simulated browser along.
         from flask_corsguard.simulate import explain
@@ -419,8 +427,8 @@ class CorsGuard:
         :param app: the app; if left out, the current one, or the constructor's.
         :returns: the number of decisions for each
             :class:`~flask_corsguard.runtime.counts.DecisionKind`: (``outcome``, ``reason``,
-            ``endpoint``, ``policy``, ``preflight``, ``blocked``). No sender of requests can make up
-            a kind.
+            ``endpoint``, ``policy``, ``preflight``, ``blocked``). The number of kinds is limited,
+            whatever requests are sent.
         """
         return self._state(app).counts.copy()
 
@@ -505,6 +513,13 @@ class CorsGuard:
 
         return asgi_front(Front(self._state(app), inner, paths, location), inner)
 
+    if not TYPE_CHECKING:  # type checkers report these themselves
+
+        def __getattr__(self, name: str) -> Never:
+            hint = f" Write {_DECORATORS[name]}" if name in _DECORATORS else ""
+            message = f"'CorsGuard' object has no attribute {name!r}.{hint}"
+            raise AttributeError(message.removesuffix("."), name=name, obj=self)
+
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:
             return state_of(app)
@@ -546,7 +561,13 @@ def _is_asynchronous(function: object) -> bool:
 
 def _check_strings(location: str, caller: str, *names: object) -> None:
     for name in names:
-        if not isinstance(name, str):
-            known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
-            hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
-            raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")
+        if isinstance(name, str):
+            continue
+        known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
+        hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
+        if isinstance(name, (list, tuple, set)) and all(isinstance(each, str) for each in name):
+            several = [*map(repr, cast("Iterable[str]", name)), "..."]
+            hint = f". Call {caller} for each of them"
+            if caller == "for_files":
+                hint = f". Write {caller}({names[0]!r}, {', '.join(several)})"
+        raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")

@@ -1,4 +1,4 @@
-"""What the options of Flask-CORS mean to the guard, for ``compat`` and ``migrate`` alike."""
+"""The options of Flask-CORS, translated for ``compat`` and for ``migrate``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_corsguard.protocol.origins import OriginPattern, parse_origin, parse_
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.text import text_of
 
-#: What Flask-CORS does where nobody says otherwise.
+#: The defaults of Flask-CORS.
 DEFAULTS: Mapping[str, Any] = {
     "origins": "*",
     "methods": ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"],
@@ -27,46 +27,46 @@ DEFAULTS: Mapping[str, Any] = {
     "max_age": None,
     "allow_private_network": False,
     "resources": "/*",
-    # Without effect here: the guard sends what is right.
+    # Without effect here: the guard sends the right headers anyway.
     "send_wildcard": False,
     "automatic_options": True,
     "vary_header": True,
     "intercept_exceptions": True,
     "always_send": True,
 }
-# Names that people take for options, where the nearest name is another one.
+# Names that people take for options, and that are closer to another option's name.
 _MEANT = {"headers": "allow_headers", "credentials": "supports_credentials"}
-#: By these characters Flask-CORS takes a string for a regular expression.
+#: Flask-CORS takes a string with one of these characters for a regular expression.
 HINTS = frozenset("*\\]?$^[]()")
 _STRANGERS = ("https://stranger.example", "http://stranger.example")
 _LABELS = ("a", "0", "a-b", "xn--a", "a" * 63)
 
 
 class CompatError(CorsGuardError):
-    """What the guard cannot take over from Flask-CORS. The message says what to write."""
+    """An option of Flask-CORS that cannot be translated. The message says what to write."""
 
 
 class NotInGuardError(CompatError):
-    """What no policy says by itself, but ``flask_corsguard.compat`` does."""
+    """An option that no policy can express by itself, but ``flask_corsguard.compat`` can."""
 
 
 def origin_entry(entry: str | re.Pattern[str]) -> str | re.Pattern[str]:
-    """What one entry of ``origins`` means to the guard. It never matches more than ``re.match`` and
-    the comparison of Flask-CORS do.
+    """The guard's entry for one entry of ``origins``. It never matches more than Flask-CORS, which
+    uses ``re.match``, does.
 
     :param entry: a string, which is a pattern to Flask-CORS if it looks like one, or a pattern.
-    :returns: ``"*"`` for what lets in everybody, a form of the guard's where that says the same, or
-        a pattern, which the guard holds against the whole origin.
-    :raises CompatError: for what lets nobody in, and for ``null``, which any site can send.
+    :returns: ``"*"`` for an entry that lets everybody in; one of the guard's forms, if it means the
+        same; or a pattern, which the guard matches with the whole origin.
+    :raises CompatError: for an entry that lets nobody in; for ``null``, which any site can send.
     """
     if isinstance(entry, str) and HINTS.isdisjoint(entry):
-        # They are compared without regard to case, and browsers send lower case.
+        # Flask-CORS ignores case here, and browsers send lower case.
         if parse_origin(entry.lower()) is None:
             raise CompatError(_never(entry))
         return entry.lower()
     if entry == "*":
         return "*"
-    if isinstance(entry, str) and entry.endswith("://*"):  # that matches what goes on
+    if isinstance(entry, str) and entry.endswith("://*"):  # as a pattern, it matches any host
         entry = f"{entry[:-1]}.*"
     regex = _compiled(entry)
     text: str = regex.pattern
@@ -138,8 +138,7 @@ def _never(entry: str) -> str:
 
 
 def _guard_form(text: str) -> str:
-    """What a regular expression looks like as one of the guard's forms; whether it means that is
-    still to be seen."""
+    """The form of the guard's that a regular expression looks like; it may mean something else."""
     text = re.sub(r"(?:\$|\\Z)$", "", text.removeprefix("^")).lower()
     text = re.sub(r":(?:\*|\.\*|\.\+|\\d[+*]|\[0-9\][+*])$|\((?:\?:)?:\\d\+\)\?$", ":*", text)
     text = re.sub(r"(?<!/)/?(?:(?<!\\)\.\*|(?<!:/)/[*?])$", "", text)
@@ -149,7 +148,7 @@ def _guard_form(text: str) -> str:
 
 
 def _samples(pattern: OriginPattern) -> list[str]:
-    """Origins that a form of the guard's covers: of each kind one."""
+    """Origins that one of the guard's forms covers: one of each kind."""
     names = _LABELS if pattern.label or pattern.any_host else ("",)
     if pattern.label == "*" or pattern.any_host:
         names = (*names, "a.b", "a.b-c.d", "_a")
@@ -161,12 +160,12 @@ def _samples(pattern: OriginPattern) -> list[str]:
 
 
 def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
-    """The fields of a policy that mean what options of Flask-CORS do, but for ``methods`` without
-    GET or POST: the guard lets these pass any preflight, and :func:`as_sent` does not.
+    """The policy fields that mean the same as options of Flask-CORS. The exception is ``methods``
+    without GET, HEAD or POST: the guard lets these pass any preflight; see :func:`as_sent`.
 
-    :param options: after all merging; its defaults count for what is left out.
-    :returns: every field that an option stands for, also where it is the guard's default.
-    :raises CompatError: for what cannot be translated, and what the guard refuses.
+    :param options: the options after all merging. Those left out have Flask-CORS's defaults.
+    :returns: the field for every option, even if it has the guard's default.
+    :raises CompatError: for an option that cannot be translated, or that the guard refuses.
     """
     check_names(options)
     given = {**DEFAULTS, **options}
@@ -193,10 +192,10 @@ def compat_fields(options: Mapping[str, object]) -> dict[str, Any]:
 
 
 def compat_policy(options: Mapping[str, object]) -> Policy:
-    """The policy of :mod:`flask_corsguard.compat`, as near to Flask-CORS as one can be: functions
-    of ``before_request`` may refuse preflights, and headers that a response has already stand.
+    """The policy of :mod:`flask_corsguard.compat`. As with Flask-CORS, ``before_request`` functions
+    may refuse preflights, and headers that a response already has are kept.
 
-    :raises CompatError: for what cannot be translated, and what the guard refuses.
+    :raises CompatError: for an option that cannot be translated, or that the guard refuses.
     """
     return Policy(
         **compat_fields(options), answer_preflight=False, dangerously_let_views_override=True
@@ -204,8 +203,8 @@ def compat_policy(options: Mapping[str, object]) -> Policy:
 
 
 def as_sent(decision: Decision) -> Decision:
-    """A decision without the headers that Flask-CORS leaves out where ``methods`` has not the
-    requested one: GET, HEAD and POST can be sent all the same, but with no further header."""
+    """A decision without the headers that Flask-CORS leaves out if ``methods`` does not have the
+    requested one. GET, HEAD and POST can be sent anyway, but only with safelisted headers."""
     policy = decision.policy
     is_listed = policy is None or decision.method in (policy.methods or ())
     if is_listed or decision.reason is not None or not decision.preflight:
@@ -216,8 +215,8 @@ def as_sent(decision: Decision) -> Decision:
 
 
 def common(one: Decision, other: Decision) -> Decision:
-    """What two decisions about the same request, by the same policies in another order, agree on:
-    who may read, at least."""
+    """What two decisions about a request, by the same policies in different orders, have in common:
+    at least who may read."""
     if one.origin is None or one.headers == other.headers or one.reason is not None:
         return one
     both = {name: value for name, value in one.headers.items() if other.headers.get(name) == value}
@@ -231,21 +230,18 @@ def configured(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_names(options: Mapping[str, object]) -> None:
-    """:raises CompatError: for an option that Flask-CORS does not know, and so ignores."""
+    """:raises CompatError: for an option that Flask-CORS does not know, and therefore ignores."""
     for name in options:
         if name not in DEFAULTS:
             close = difflib.get_close_matches(name, DEFAULTS, n=1)
             meant = _MEANT.get(name) or (close[0] if close else None)
-            hint = (
-                f"Write {meant}"
-                if meant
-                else (f"Take it out. Known options: {', '.join(DEFAULTS)}")
-            )
+            others = f"Take it out. Known options: {', '.join(DEFAULTS)}"
+            hint = f"Write {meant}" if meant else others
             raise CompatError(f"Flask-CORS has no option {name!r}, and ignores it. {hint}")
 
 
 def _listed(value: object) -> list[Any]:
-    """As Flask-CORS lists values; what is empty stands for nothing."""
+    """The values of an option, listed as Flask-CORS does; empty ones do not count."""
     several = isinstance(value, Iterable) and not isinstance(value, str)
     values: Iterable[Any] = cast("Any", value) if several else [value]
     return [each for each in values if each is not None and each != ""]
@@ -274,7 +270,7 @@ def _is_native(text: str) -> bool:
 
 def _methods(value: object) -> list[str]:
     names = [part.strip() for name in _listed(value) for part in str(name).upper().split(",")]
-    # A star is a name that no method has, so that no preflight says more than the origin.
+    # To Flask-CORS, "*" is a method that nobody requests: a preflight gets only the origin.
     return list(dict.fromkeys(name for name in names if "*" not in name)) or ["OPTIONS"]
 
 
@@ -310,14 +306,14 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _max_age(value: Any) -> int | None:
-    """Of 0, Flask-CORS sends nothing."""
+    """The value in seconds; None for 0 too, for which Flask-CORS sends no header."""
     if isinstance(value, datetime.timedelta):
         value = int(value.total_seconds())
     elif isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     elif not isinstance(value, (int, type(None))):
         raise CompatError(f"max_age: {text_of(value)} is not a number. Write max_age=600")
-    # No browser remembers one for longer.
+    # No browser remembers a preflight for longer.
     return min(value, MAX_AGE_LIMIT) if value else None
 
 

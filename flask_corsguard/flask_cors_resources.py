@@ -1,4 +1,4 @@
-"""``resources`` of Flask-CORS: patterns of paths, as the prefixes of ``for_path``."""
+"""The ``resources`` of Flask-CORS, which are patterns of paths, as prefixes for ``for_path``."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _RESOURCE = re.compile(
 _EVERYTHING = re.compile(r"\^?(?:/?\.?\*\$?|/?\(\.\*\)\$?|\^/?)")
 
 
-#: The policy of what no call is for.
+#: The policy of a path that no call covers.
 NOBODY = compat_policy({"origins": []})
 
 
 def resource_paths(resource: str | re.Pattern[str]) -> list[str]:
-    """The path prefixes of ``for_path`` that say what a key of ``resources`` does.
+    """The prefixes for ``for_path`` that cover what a key of ``resources`` matches.
 
-    A prefix covers whole segments: ``/api/*`` also matches ``/apix``, which ``/api`` does not
-    cover. And ``/api/.*`` does not match ``/api`` itself, which ``/api`` does.
+    A prefix covers whole segments: the key ``/api/*`` also matches ``/apix``, which the prefix
+    ``/api`` does not cover; and ``/api/.*`` does not match ``/api`` itself, which it does cover.
 
     :param resource: a string or a pattern, matched with ``re.match`` by Flask-CORS.
     :returns: ``["/"]`` for everything.
-    :raises NotInGuardError: for what prefixes cannot say without being wider.
-    :raises CompatError: for what is not a pattern.
+    :raises NotInGuardError: if the prefixes would cover more.
+    :raises CompatError: if it is not a pattern.
     """
     text = resource.pattern if isinstance(resource, re.Pattern) else resource
     if not isinstance(text, str):
@@ -81,11 +81,12 @@ def _prefixes(text: str) -> list[str]:
 
 
 class PathRow(NamedTuple):
-    """A key of ``resources``, and what it comes to.
+    """A key of ``resources``, translated.
 
     :ivar pattern: what Flask-CORS matches with the beginning of a path.
-    :ivar is_exact: whether the prefixes say the same, but for the end of a segment.
-    :ivar start: what all paths that the pattern matches begin with.
+    :ivar prefixes: prefixes that cover at least what it matches.
+    :ivar is_exact: whether they cover no more, except for whole segments.
+    :ivar start: what all paths that it matches begin with.
     """
 
     pattern: str | re.Pattern[str]
@@ -115,7 +116,7 @@ class Narrowed(NamedTuple):
 
 
 class PathTable:
-    """What one call of ``CORS`` says about each path. The first row that fits counts.
+    """What one call of ``CORS`` says about each path. The first row that matches counts.
 
     :param options: those of the call, after merging.
     :raises CompatError: for what cannot be translated; the message says what to write.
@@ -143,16 +144,16 @@ class PathTable:
             self.rows.append(PathRow(pattern, prefixes, policy, is_exact, _start(pattern)))
 
     def at(self, path: str) -> list[Policy]:
-        """The policy that Flask-CORS comes to for a path, if any."""
+        """The policy that Flask-CORS would use for a path, if any."""
         return [row.policy for row in self._rows_at(path)]
 
     def _rows_at(self, path: str) -> list[PathRow]:
         return [row for row in self.rows if re.match(row.pattern, path)][:1]
 
     def under(self, prefix: str, start: str = "", *, is_path: bool = False) -> Narrowed:
-        """What lies under a prefix: the policies of patterns, then one for all of it.
+        """The policies for paths under a prefix: for some of them, and then for all of them.
 
-        :param start: what all of these paths begin with, if that is more than the prefix.
+        :param start: what these paths begin with, if that is more than the prefix.
         :param is_path: whether that is the only path.
         """
         if is_path and all(row.covers(start) for row in self._rows_at(start)):
@@ -182,7 +183,7 @@ class PathTable:
 
 
 def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[str], bool]:
-    """What Flask-CORS matches, prefixes that cover all of it, and whether they say the same."""
+    """What Flask-CORS matches, prefixes that cover all of it, and whether they cover no more."""
     try:
         prefixes = resource_paths(resource)
     except NotInGuardError:
@@ -211,7 +212,7 @@ def _start(pattern: str | re.Pattern[str]) -> str:
 
 
 def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:
-    """Several policies as they are written for a guard: none after one that admits everybody."""
+    """Policies in the form that a guard takes, without those after one that admits everybody."""
     found: list[Policy] = []
     for policy in dict.fromkeys(policies):
         found.append(policy)
@@ -226,7 +227,7 @@ def covers(prefix: str, path: str) -> bool:
 
 
 def _order(pair: tuple[Any, Any]) -> tuple[bool, int, int]:
-    """By which Flask-CORS sorts the keys of a dictionary."""
+    """The key by which Flask-CORS sorts a dictionary of resources."""
     key, is_pattern = pair[0], isinstance(pair[0], re.Pattern)
     text = str(key.pattern if is_pattern else ".*" if key == "*" else key)
     return not is_pattern, -text.count("/"), -len(text)

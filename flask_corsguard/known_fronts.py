@@ -1,5 +1,5 @@
-"""What is known to respond in front of Flask in an app: recognised by the names of its classes and
-modules, so that nothing is imported."""
+"""Libraries that are known to respond in front of Flask. They are recognised by the names of their
+classes and modules, so that nothing is imported."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from flask_corsguard.text import name_of, text_of
 
 Function = Callable[..., Any]
 
-#: The packages of Socket.IO and of Engine.IO, which it rests on.
+#: The packages of Socket.IO and of Engine.IO, on which it is built.
 SOCKETIO = ("engineio", "flask_socketio", "socketio")
 _CONNEXION_CHANGE = "serve guard.asgi(connexion_app, paths=['/']) instead of the Connexion app"
-# Connexion makes the stack, and with it the guard's own place there, when it starts.
+# Connexion builds its middleware stack, perhaps with guard.asgi in it, when it starts.
 _UNLESS_IN_STACK = (
     ", unless guard.asgi is in its stack: until Connexion has started, that cannot be seen"
 )
@@ -41,10 +41,10 @@ _MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
 
 
 class LayerAround(NamedTuple):
-    """Something that is around an app.
+    """One layer of WSGI middleware around an app.
 
-    :ivar app: the WSGI app that it is.
-    :ivar inner: what it holds in turn.
+    :ivar app: the middleware, which is a WSGI app itself.
+    :ivar inner: the layers and apps that it holds.
     :ivar fronts: the guards in front of it.
     """
 
@@ -60,9 +60,9 @@ class LayerAround(NamedTuple):
 class KnownFront(NamedTuple):
     """What responds to a request in front of Flask.
 
-    :ivar words: who, and what decides there.
-    :ivar change: the line that lets the guard decide.
-    :ivar check: what it asks, if it asks ``guard.origin_check``.
+    :ivar words: what it is, and what decides there.
+    :ivar change: the line that lets the guard decide; "" if there is none.
+    :ivar check: the ``guard.origin_check`` that it asks, or None.
     """
 
     words: str
@@ -71,13 +71,13 @@ class KnownFront(NamedTuple):
 
 
 def layers_around(app: Flask) -> Iterator[LayerAround]:
-    """What is around the app, the outermost first, without the guard's own."""
+    """The layers around the app, the outermost first, without the guard's own."""
     layers = [layer for layer in _held_below(app.wsgi_app) if _is_layer(layer, app)]
     own = {id(held) for layer in layers if is_ours(layer) for held in held_by(layer)}
     behind: list[tuple[Front, set[int]]] = []
     for front in state_of(app).fronts:
         held = {*map(id, _held_below(front.inner))}
-        # Around what is served, that of an ASGI server say, it is in front of the whole app.
+        # A guard around the app that an ASGI server serves, say, is in front of all layers.
         is_outside = id(front) not in own and id(app) in held
         behind.append((front, held.union(map(id, layers)) if is_outside else held))
     for layer in layers:
@@ -100,7 +100,7 @@ def names_of_unknown_layers(app: Flask) -> str:
 
 
 def _held_below(layer: object) -> Iterator[Function]:
-    """A layer, and what it holds in turn; not what a Flask app holds, which is everything."""
+    """A layer, what it holds, and so on; not what a Flask app holds, which is everything."""
     waiting, seen = deque([layer]), set[int]()
     while waiting and len(seen) < _MOST_LAYERS:
         layer = waiting.popleft()
@@ -121,7 +121,7 @@ def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
 
 
 def front_of(state: AppState, request: Request, decision: Decision) -> KnownFront | None:
-    """What responds to a request before Flask does, and not as the guard decides; None if nothing
+    """What responds to a request before Flask, otherwise than the guard decides; None if nothing
     known does.
 
     :param decision: what the guard would decide.
@@ -145,7 +145,7 @@ def front_of(state: AppState, request: Request, decision: Decision) -> KnownFron
 
 
 def _sockets_of_asgi(state: AppState) -> Iterator[LayerAround]:
-    """Socket.IO behind ``guard.asgi``. Without ``guard.asgi``, the app has no reference to it."""
+    """Socket.IO behind ``guard.asgi``. Without that, the app has no reference to it."""
     for front in state.fronts:
         for layer in _held_below(front.inner):
             if is_from(layer, *SOCKETIO) and hasattr(layer, "engineio_path"):
@@ -155,7 +155,7 @@ def _sockets_of_asgi(state: AppState) -> Iterator[LayerAround]:
 def _socketio(layer: LayerAround, path: str, method: str) -> KnownFront | None:
     name, server = name_of_socketio([layer.app]), next(engineio_servers([layer.app]), None)
     if server is None:
-        return None  # a class that has no more than the name of the package
+        return None  # a class of another library with the same package name
     allowed: object = server.cors_allowed_origins
     if method not in _METHODS_OF_ENGINEIO:
         return KnownFront(f"{name} responds here, and accepts only GET and POST", "")
@@ -164,12 +164,12 @@ def _socketio(layer: LayerAround, path: str, method: str) -> KnownFront | None:
     if layer.is_guarded_at(path) and (allowed == "*" or allowed == []):
         return None
     whom = "the app's own pages" if allowed is None else text_of(allowed, 100)
-    words = f"{name} responds here in front of the guard, by its cors_allowed_origins: {whom}"
+    words = f"{name} responds here in front of the guard, according to cors_allowed_origins: {whom}"
     return KnownFront(words, "cors_allowed_origins=guard.origin_check(app)")
 
 
 def name_of_socketio(holders: Iterable[object]) -> str:
-    """Socket.IO, or Engine.IO where it is that alone."""
+    """The name "Socket.IO", or "Engine.IO" if that is used alone."""
     held = chain.from_iterable((holder, *_held_by_socketio(holder)) for holder in holders)
     is_socketio = any(is_from(each, "flask_socketio", "socketio") for each in held)
     return "Socket.IO" if is_socketio else "Engine.IO"
@@ -187,7 +187,7 @@ def engineio_servers(holders: Iterable[object]) -> Iterator[Any]:
 
 
 def path_of_socketio(app: object, server: object = None) -> str:
-    """Below which path a middleware of Socket.IO responds; "" if it is not one of *server*."""
+    """The path below which a middleware of Socket.IO responds; "" if it does not use *server*."""
     is_its = server is None or any(held is server for held in engineio_servers([app]))
     return str(getattr(app, "engineio_path", "/socket.io/")) if is_its else ""
 
@@ -233,7 +233,7 @@ def _files(app: Any, path: str) -> KnownFront:
 
 
 def _mount(app: Any, path: str) -> str | None:
-    """The longest prefix at which another app is mounted, of those that cover a path."""
+    """The longest prefix of a path at which another app is mounted."""
     mounts: Mapping[str, object] = getattr(app, "mounts", None) or {}
     if not is_from(app, "werkzeug"):
         return None
@@ -258,7 +258,7 @@ def mounts_in_front(state: AppState) -> Iterator[tuple[str, KnownFront]]:
 
 
 def is_served_in_front(state: AppState, prefix: str) -> bool:
-    """Whether something known responds below a path in front of Flask, or a guard stands there."""
+    """Whether something known, or a guard, is in front of Flask below a path."""
     below = f"{prefix}/"
     if any(front.covers(prefix) for front in state.fronts):
         return True
@@ -271,7 +271,7 @@ def is_served_in_front(state: AppState, prefix: str) -> bool:
 
 
 def is_in_connexion(state: AppState, path: str = "/") -> bool:
-    """Whether the app is inside a Connexion 3 app, and no guard decides in front of that."""
+    """Whether the app is inside a Connexion 3 app that has no guard in front of it."""
     return type(state.app.json).__module__.startswith("connexion.frameworks.") and not any(
         front.covers(path) and any(is_from(each, "connexion") for each in _held_below(front.inner))
         for front in state.fronts
@@ -279,14 +279,14 @@ def is_in_connexion(state: AppState, path: str = "/") -> bool:
 
 
 def endpoints_of_connexion(app: Flask) -> dict[str, object]:
-    """The endpoints that specifications have made, with their views: none before Connexion starts,
-    with its first request at the latest."""
+    """The endpoints that Connexion has made from specifications, with their views: none before it
+    has started, which it does with its first request at the latest."""
     return {name: view for name, view in app.view_functions.items() if is_from(view, "connexion")}
 
 
 def _is_for_connexion(state: AppState, decision: Decision) -> bool:
     if decision.endpoint is None:
-        return True  # perhaps it has not made its routes yet
+        return True  # Connexion may not have made its routes yet
     return decision.preflight and decision.endpoint in endpoints_of_connexion(state.app)
 
 
@@ -309,7 +309,7 @@ def left_to(front: KnownFront, decision: Decision, path: str) -> Decision:
 
 
 def held_by(target: object) -> list[object]:
-    """What a callable holds itself: in its closure, its attributes or its arguments."""
+    """What a callable holds: in its closure, its attributes or, for a partial, its arguments."""
     if isinstance(target, MethodType):
         return [target.__func__, target.__self__]
     if isinstance(target, functools.partial):
@@ -317,7 +317,7 @@ def held_by(target: object) -> list[object]:
         return [partial.func, *partial.args, *partial.keywords.values()]
     closure = cells_of(target) if isinstance(target, FunctionType) else ()
     held = (*closure, *getattr(target, "__dict__", {}).values())
-    # To find what a proxy stands for, its function would have to run.
+    # Finding the object behind a proxy would run code of the app.
     return [value for value in held if type(value) is not LocalProxy]
 
 
@@ -331,7 +331,7 @@ def cells_of(function: FunctionType) -> Iterator[object]:
 
 
 def is_from(value: object, *libraries: str) -> bool:
-    """Whether a class, or the class of an object, is based on one of these libraries'."""
+    """Whether a class, or an object's class, is one of these libraries', or inherits from one."""
     kind = cast("type[object]", value) if isinstance(value, type) else type(value)
     return any(str(base.__module__).partition(".")[0] in libraries for base in kind.__mro__)
 

@@ -1,4 +1,4 @@
-"""Public names of a package, whose modules are loaded when a name is first used."""
+"""Public names whose modules are loaded on first use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load_on_use(
     (https://docs.python.org/3/reference/datamodel.html#module.__getattr__).
 
     :param names: the public names, by the module that defines them.
-    :param elsewhere: names that people look for in vain, with what to write instead.
+    :param elsewhere: names that people expect here but that do not exist -> what to write instead.
     """
     modules = {name: module for module, defined in names.items() for name in defined}
     attributes = vars(sys.modules[package])
@@ -25,7 +25,7 @@ def load_on_use(
     def module_getattr(name: str) -> object:
         if name not in modules:
             if name in elsewhere:
-                # Of an AttributeError, ``from package import name`` would drop the words.
+                # ``from package import name`` would replace the message of an AttributeError.
                 raise ImportError(f"{package} has no {name!r}. {elsewhere[name]}")
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         attributes[name] = getattr(import_module(modules[name]), name)

@@ -10,10 +10,10 @@ from types import TracebackType
 
 
 class Lock:
-    """A lock for ``with``. A signal handler may take it while its own thread has it, and in a new
-    process it is free, whoever had it in the old one.
+    """A lock for ``with``. A signal handler may take it while its own thread holds it. After a
+    fork, it is free in the new process, whoever held it in the old one.
 
-    The process is looked at each time: servers that fork in C, as uWSGI does, do not run
+    The process id is checked each time, because servers that fork in C, such as uWSGI, do not run
     ``os.register_at_fork`` functions.
     """
 
@@ -25,7 +25,7 @@ class Lock:
 
     @contextlib.contextmanager
     def unless_taken(self, seconds: float = 0) -> Generator[bool]:
-        """Take the lock, unless another thread has it: whether it was taken.
+        """Take the lock, unless another thread holds it. The value is whether it was taken.
 
         :param seconds: how long to wait for the other thread.
         """
@@ -49,7 +49,7 @@ class Lock:
         _trace: TracebackType | None,
     ) -> None:
         lock = self._of_processes.get(os.getpid())
-        # A signal handler can have forked since: then this process has not taken it.
+        # If a signal handler has forked since, this process has not taken it.
         if lock is not None:
             with contextlib.suppress(RuntimeError):
                 lock.release()

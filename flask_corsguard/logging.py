@@ -1,5 +1,5 @@
-"""What goes to the log ``flask_corsguard``: one line for each rejection, but no more of them than
-a person can read."""
+"""The log ``flask_corsguard``: one line for each rejection, but no more lines than a person can
+read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger("flask_corsguard")
 # Bound once: on Python 3.11 each look-up of an Enum's member takes as long as ten others.
 _CHECK_FAILED = Reason.ORIGIN_CHECK_FAILED
 
-#: How long, in seconds, one line stands for all others like it.
+#: For how many seconds after a line others like it are left out.
 QUIET_SECONDS = 60.0
 #: How many different lines are written about one subject in that time: whoever sends requests can
 #: make up any number of origins.
@@ -37,8 +37,8 @@ MOST_REMEMBERED = 1024
 
 
 class LeftOut(NamedTuple):
-    """How many lines were left out since the last one: of the same kind, and others about the same
-    subject; and whether the next ones will be."""
+    """How many lines were left out since the last one: of the same kind, and of other kinds about
+    the same subject; and whether the next ones will be left out too."""
 
     alike: int = 0
     others: int = 0
@@ -54,10 +54,10 @@ class LeftOut(NamedTuple):
 
 
 class _Subject:
-    """What is counted about one subject.
+    """The counts of one subject.
 
-    :ivar until: when the minute is over in which *lines* were written.
-    :ivar left_out: how many lines were left out, but for those that a :class:`_Kind` counts.
+    :ivar until: the end of the minute in which *lines* were written.
+    :ivar left_out: how many lines were left out, except those that a :class:`_Kind` counts.
     """
 
     __slots__ = ("left_out", "lines", "until")
@@ -68,7 +68,7 @@ class _Subject:
 
 
 class _Kind:
-    """Lines that are alike, one of which was written.
+    """Lines of one kind, one of which was written.
 
     :ivar until: until when the others are left out.
     """
@@ -99,8 +99,8 @@ class RateLimit:
         self._quiet: OrderedDict[Hashable, _Kind] = OrderedDict()  # the oldest first
 
     def leaves_out(self, kind: Hashable, subject: Hashable) -> bool:
-        """Leave a line out if one of its kind was written in the minute, or all that may be about
-        its subject were. Without the lock, which takes longer than all of this."""
+        """Leave a line out if one of its kind, or as many as there may be about its subject, were
+        written within a minute. The lock is not taken: it takes longer than all of this."""
         now = self._clock()
         counter: _Kind | _Subject | None = self._quiet.get(kind)
         if counter is None or now >= counter.until:
@@ -148,7 +148,7 @@ class RateLimit:
             return LeftOut(alike, others, about.lines == MOST_LINES)
 
     def _has_room(self, now: float) -> bool:
-        """Whether another kind can be remembered, once those that are over are forgotten."""
+        """Whether another kind can be remembered, after forgetting those whose time is over."""
         quiet = self._quiet
         while len(quiet) >= MOST_REMEMBERED:
             kind, oldest = quiet.popitem(last=False)
@@ -160,8 +160,8 @@ class RateLimit:
         return True
 
     def take_counts(self) -> Counter[Hashable]:
-        """How many lines about each subject have been left out in this process and not been
-        reported. They count as reported then."""
+        """How many lines about each subject have been left out in this process and not reported
+        yet. From now on, they count as reported."""
         with self._lock:
             pid, subjects, quiet = self._pid, self._subjects, self._quiet
             self._start_over()
@@ -183,7 +183,7 @@ class RateLimit:
 
 
 class _AtExit:
-    """Has every log write, when a process ends, how many lines were left out in it."""
+    """When a process ends, has each log write how many lines it left out."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -217,7 +217,7 @@ _at_exit = _AtExit()
 
 
 class GuardLog:
-    """The log of one app. Whatever happens in it, the request goes on.
+    """The log of one app. A failure in it never affects the request.
 
     :param log_rejections: whether rejections are logged; failures and warnings always are.
     """
@@ -237,7 +237,7 @@ class GuardLog:
         return self.rate_limit.left_out + self._failures.left_out
 
     def rejection(self, decision: Decision) -> None:
-        """Write who was turned away, and why. In debug mode, also what to change."""
+        """Write who was rejected, and why. In debug mode, also what to change."""
         reason, is_debug = decision.reason, self._app.debug
         has_failed = reason is _CHECK_FAILED
         if not (self._log_rejections or has_failed):
@@ -288,7 +288,10 @@ class GuardLog:
             if vain := without_effect(decision):
                 line += f". Ignored: {vain}"
             line = ". ".join([line, *advice(decision)])
-        self._write(logging.WARNING, "%s.", line)
+        # One template for each reason, for tools that group lines by it.
+        assert decision.reason is not None
+        before, name, after = line.partition(decision.reason.name)
+        self._write(logging.WARNING, f"%s{name}%s.", before, after)
 
     def failure(self, what: str, error: BaseException) -> None:
         """Write that some of the app's code failed when the guard called it."""
@@ -319,19 +322,21 @@ class GuardLog:
         )
 
     def own_headers(self, endpoint: str | None, names: Iterable[str], who: str = "the app") -> None:
-        """Write, once for each endpoint, that a view sets headers that belong to the guard.
+        """Write, once for each endpoint, that other code sets headers that the guard writes.
 
-        :param who: sets them.
+        :param who: the code that sets them.
         """
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             listed = ", ".join(sorted(map(shown, names)))
             is_app = who == "the app"
-            other = "mark the view with cors_exempt" if is_app else "leave the path out of paths"
+            other = ", or leave the path out of paths"
+            if is_app:  # nothing can be marked where there is no route
+                other = ", or mark the view with cors_exempt" if endpoint else ""
             self._write(
                 logging.WARNING,
                 "%s: %s sets %s itself; the guard has replaced or removed it. Take it out of"
-                " the code, or %s.",
+                " the code%s.",
                 _place(endpoint),
                 who,
                 listed,
@@ -355,16 +360,16 @@ class GuardLog:
         """Write that no hook could write headers, because an exception has left the app."""
         self.notice(
             ("exceptions that leave the app", path),
-            "%s raised %s, and the app let the exception through, as it does in debug mode, under"
-            " TESTING, with PROPAGATE_EXCEPTIONS and from teardown functions. Whatever responds"
-            " now, such as Werkzeug's debugger, sends no CORS headers, so the browser reports a"
-            " CORS error.",
+            "%s raised %s, and the app let the exception through, as it does in debug mode, with"
+            " TESTING or PROPAGATE_EXCEPTIONS, and in teardown functions. Whatever responds now,"
+            " such as Werkzeug's debugger, sends no CORS headers, so the browser reports a CORS"
+            " error.",
             shown(path),
             described(error),
         )
 
     def preflight_ended(self, decision: Decision, function: str, status: int) -> None:
-        """Write that a function of ``run_first`` has responded to a preflight with an error."""
+        """Write that a function of ``run_first`` responded to a preflight with an error."""
         from flask_corsguard.protocol import explanation
 
         self.notice(
@@ -377,7 +382,7 @@ class GuardLog:
         )
 
     def middleware_missed(self) -> None:
-        """Write that a request has come past the guard's middleware."""
+        """Write that a request has bypassed the guard's middleware."""
         if not self._app.testing:
             self.notice(
                 "requests past the guard's middleware",
@@ -386,6 +391,17 @@ class GuardLog:
                 " app's methods directly. Extensions that respond without running after_request"
                 " functions now send no CORS headers.",
             )
+
+    def unread_keys(self, keys: Iterable[str]) -> None:
+        """Write which keys of Flask-CORS nothing here reads.
+
+        :param keys: each with what to set instead.
+        """
+        self.notice(
+            "settings of Flask-CORS",
+            "the guard does not read %s. If other code does, ignore this.",
+            " or ".join(keys),
+        )
 
     def front_differs(self, who: str, in_front: str, path: str) -> None:
         """Write that the app has a route where the guard in front of it knew none.
@@ -422,8 +438,8 @@ class GuardLog:
     def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:
         """Write a warning, at most one a minute for each key.
 
-        :param key: a few words that say what it is about; or these, and what tells one such warning
-            from another.
+        :param key: a few words that say what it is about; or a tuple of these words and of what
+            distinguishes one such warning from another.
         :param text: the warning, with ``%s`` for each of the *values*.
         """
         if logger.isEnabledFor(logging.WARNING):
@@ -433,8 +449,8 @@ class GuardLog:
                 self._write(logging.WARNING, f"{text.removesuffix('.')}%s.", *values, left_out)
 
     def write_counts(self) -> None:
-        """Write how many lines were left out without a later line that says so: a line for each
-        endpoint and reason, up to :data:`MOST_LINES`."""
+        """Write how many lines were left out and not reported yet: a line for each subject, up to
+        :data:`MOST_LINES`."""
         counts = (self.rate_limit.take_counts() + self._failures.take_counts()).most_common()
         listed, rest = counts[:MOST_LINES], counts[MOST_LINES:]
         if rest:

@@ -25,19 +25,19 @@ from flask_corsguard.text import described
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
 
-# In seconds: how often a process writes the metrics that it does not write with each decision.
+# In seconds: how often a process writes the metrics that are not written with each decision.
 _INTERVAL = 1.0
 
 
 def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
-    """Register an app's counts as Prometheus metrics. Those of several apps are added up.
+    """Register an app's counts as Prometheus metrics. The counts of several apps are added up.
 
     In prometheus_client's multi-process mode, they cover all workers. Decisions are written at
-    once; everything else once a second, and when the process ends.
+    once; everything else at most once a second, and when the process ends.
 
     :param app: an app with a guard.
     :param registry: the registry that is scraped; by default, prometheus_client's own. In
-        multi-process mode, it may have a ``MultiProcessCollector`` or not.
+        multi-process mode, it may have a ``MultiProcessCollector``, but does not need one.
     :raises CorsGuardError: if the app has no guard; if prometheus_client is not installed, or
         cannot write its files.
     """
@@ -65,8 +65,8 @@ def register(app: Flask, registry: CollectorRegistry | None = None) -> None:
 
 
 class _Metrics:
-    """The metrics of one registry; in multi-process mode, those of the process, because two objects
-    would overwrite each other's numbers in the files.
+    """The metrics of one registry; in multi-process mode, of the process, because two objects would
+    overwrite each other's numbers in the files.
 
     :param in_files: whether prometheus_client is in multi-process mode.
     """
@@ -119,7 +119,7 @@ class _Metrics:
             state.counts.receiver = functools.partial(self._receive, state.log)
 
     def describe(self) -> Iterable[Metric]:
-        """For the registry: the names, which nobody else may use."""
+        """For the registry: the names, which no other collector may use."""
         return [metric for each in self._all() for metric in each.describe()]
 
     def collect(self) -> Iterable[Metric]:
@@ -158,8 +158,8 @@ class _Metrics:
             self._set(self._age, ages, math.nan)
 
     def _receive(self, log: GuardLog, kind: Kind) -> None:
-        """Write a decision at once: the worker may be killed, or have no other request for long. If
-        writing fails, the request goes on."""
+        """Write a decision at once: the worker may be killed, or may get no other request for a
+        long time. If writing fails, the request goes on."""
         try:
             self._decision(kind).inc()
             if time.monotonic() >= self._due or self._pid != os.getpid():
@@ -170,8 +170,8 @@ class _Metrics:
             log.failure("writing the metrics", error)
 
     def _begin(self) -> None:
-        """Start at zero in a new process, as the counts do, and prometheus_client's files. The exit
-        handler is registered here, in the process that serves."""
+        """Start at zero in a new process, as the counts and prometheus_client's files do. The exit
+        handler is registered here, in the process that serves requests."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._written.clear()
@@ -179,7 +179,7 @@ class _Metrics:
                 atexit.register(self._update_at_exit)
 
     def _update_at_exit(self) -> None:
-        # Its files may be gone with the directory, which has been logged.
+        # The directory of the files may be gone, which has been logged.
         with contextlib.suppress(Exception):
             self.update()
 
@@ -231,12 +231,12 @@ class _Files:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """For the registry: the current values of this worker, and those that the others wrote."""
+        """For the registry: the current values of this worker, and the last ones of the others."""
         from prometheus_client import multiprocess
 
         files: Any = multiprocess.MultiProcessCollector
         self._metrics.update()
-        # There is no public list.
+        # There is no public list of the collectors.
         others: Iterable[object] = getattr(self._registry(), "_collector_to_names", ())
         if any(isinstance(other, files) for other in others):
             return ()

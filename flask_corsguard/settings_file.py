@@ -33,12 +33,12 @@ from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileE
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
-# In seconds: how late a look may be before requests wait for the one that looks; how long they do.
+# In seconds: how late a look may be before other requests wait for it; how long they wait.
 _LATE, _PATIENCE = 0.5, 0.25
 
 
 class Candidate:
-    """What ``flask cors validate`` has an app read in the place of its settings file.
+    """The file that ``flask cors validate`` has an app read instead of its settings file.
 
     :ivar is_used: whether an app has read it.
     """
@@ -49,13 +49,12 @@ class Candidate:
         self.is_used = False
 
 
-#: Read in the place of every settings file, if there is one.
+#: Read instead of every settings file, if there is one.
 candidate: ContextVar[Candidate | None] = ContextVar("flask_corsguard_candidate", default=None)
 
 
 def read_settings_file(config: Mapping[str, Any], arguments: Arguments) -> SettingsFile:
-    """Read the settings file that ``app.config`` names, and everything else that is known when the
-    guard meets an app.
+    """Read the settings of an app, with the settings file that ``app.config`` names.
 
     :param config: ``app.config``.
     :param arguments: the constructor's arguments.
@@ -78,12 +77,12 @@ class SettingsFile:
     """The settings file of one app.
 
     :param in_code: what is set elsewhere.
-    :param problems: what is wrong with that.
-    :raises PolicyError: with everything that is wrong with any of the settings.
+    :param problems: the problems of that.
+    :raises PolicyError: with every problem found anywhere in the settings.
     :ivar path: the file's path.
-    :ivar start: the settings that there are at first.
-    :ivar when_read: when the content that is in force was read, in Unix seconds.
-    :ivar next_look: when it is time to look at the file, on the clock of ``time.monotonic()``.
+    :ivar start: the settings at the start.
+    :ivar when_read: when the content in force was read, in Unix seconds.
+    :ivar next_look: when to look at the file again, on the clock of ``time.monotonic()``.
     """
 
     def __init__(self, path: str, in_code: Settings, problems: list[Problem]) -> None:
@@ -91,7 +90,7 @@ class SettingsFile:
         self._watched = WatchedFile(path, _SETTLE)
         self._pid = os.getpid()
         self._alone = Lock()
-        # The process in which a thread looks: a signal can interrupt the look, a fork can copy it.
+        # The process with a look under way, which a signal can interrupt and a fork can copy.
         self._looking_in: int | None = None
         self.path = self._watched.path
         self.next_look = 0.0
@@ -105,8 +104,8 @@ class SettingsFile:
             instead.is_used = True
         name = instead.name if instead else self.path
         self.start = _settings(in_code, name, content, problems)
-        # The version of the content that was read last, in force or not. Set at the end: a look
-        # that is interrupted, or that only the parent process finishes, must be repeated.
+        # The version of the content that was read last, in force or not. It is set at the end of a
+        # look: one that is interrupted, or that only the parent process finishes, is repeated.
         self._version = self._watched.version
         # What is wrong with that content, and with the file as it is now.
         self._mistake: str | None = None
@@ -114,19 +113,19 @@ class SettingsFile:
 
     @property
     def last_mistake(self) -> str | None:
-        """What keeps the file as it is now from being in force, if anything does."""
+        """Why the file as it is now is not in force, in words; None if it is."""
         return self._obstacle or self._mistake
 
     def settings(self, name: str, content: bytes) -> Settings:
-        """The settings with another content of the file.
+        """The settings if the file had another content.
 
         :param name: what to call the file in messages.
-        :raises PolicyError: with everything that is wrong with any of the settings.
+        :raises PolicyError: with every problem found anywhere in the settings.
         """
         return _settings(self._in_code, name, content, [])
 
     def lifted_checks(self, settings: Settings) -> list[tuple[str, str]]:
-        """Where a file has a field that lifts a check: the place, and the field.
+        """The fields in a file that lift a check, as (place, field).
 
         :param settings: the settings with that file.
         """
@@ -134,7 +133,7 @@ class SettingsFile:
         return sorted(_lifted_checks(settings) - _lifted_checks(without))
 
     def _too_late(self, settings: Settings) -> list[Problem]:
-        """The fields that can be switched on only when the app starts."""
+        """The problems of fields that can be switched on only when the app starts."""
         message = (
             "this lifts a check, so it counts only if it was on when the app started. Leave it out,"
             " or restart the app."
@@ -145,28 +144,28 @@ class SettingsFile:
         ]
 
     def follow(self, put_in_force: Callable[[Settings], object]) -> tuple[Problem, ...]:
-        """Have what the file says by now put in force, if it is time to look.
+        """Look at the file if it is time, and put a change in force.
 
-        :param put_in_force: raises PolicyError if settings do not fit the app's routes.
-        :returns: what is wrong with the file, the first time it is found.
+        :param put_in_force: raises PolicyError if the settings do not fit the app's routes.
+        :returns: the problems of the file, the first time they are found.
         """
         is_late = time.monotonic() >= self.next_look + _LATE
         with self._alone.unless_taken(_PATIENCE if is_late else 0) as is_alone:
             now = time.monotonic()
-            if not is_alone and is_late:  # the others wait no longer for the one that looks
+            if not is_alone and is_late:  # further requests do not wait for this look
                 self.next_look = now + _INTERVAL
             if not is_alone or now < self.next_look or self._looking_in == os.getpid():
                 return ()
             self._looking_in = os.getpid()
             if self._pid != os.getpid():
-                # A thread of the parent process may have been putting it in force; here, nobody is.
+                # A thread of the parent may have read a change, which it puts in force only there.
                 self._pid, self._watched = os.getpid(), WatchedFile(self.path, _SETTLE)
             is_done = False
             try:
                 problems = self._look(put_in_force)
                 is_done = True
             finally:
-                if not is_done:  # a time-out of the server has cut it short
+                if not is_done:  # interrupted by a time-out of the server
                     self._watched = WatchedFile(self.path, _SETTLE)
                 self.next_look = now + (_SHORT_INTERVAL if self._watched.pending else _INTERVAL)
                 self._looking_in = None
@@ -213,11 +212,11 @@ class SettingsFile:
 
 
 def _settings(in_code: Settings, name: str, content: bytes, problems: list[Problem]) -> Settings:
-    """What is set elsewhere, with what a settings file says.
+    """The settings, with the content of a settings file.
 
     :param name: what to call the file.
-    :param problems: what is wrong with what is set elsewhere.
-    :raises PolicyError: with everything that is wrong.
+    :param problems: the problems of what is set elsewhere.
+    :raises PolicyError: with every problem.
     """
     try:
         values = _parsed(name, content)
@@ -238,7 +237,7 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
 
 
 def _hint(name: str, text: str) -> str:
-    """What to write instead of what is no TOML, if that is clear."""
+    """What to write in a file that is not TOML, if that is clear."""
     if name.endswith((".yaml", ".yml")):
         return ' YAML is not read: write TOML, such as origins = ["https://app.example.com"].'
     if re.search(r"=\s*(True|False)\b", text):
@@ -276,7 +275,7 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
 
 
 def _set_twice(file: Configured, values: Mapping[str, Any], in_code: Settings) -> Iterator[Problem]:
-    """The problems of what a settings file sets, and something else too."""
+    """The problems of settings that are set both in the file and elsewhere."""
     assert in_code.in_code is not None
     arguments, config = in_code.in_code
     of_config = [
@@ -298,7 +297,7 @@ def _set_twice(file: Configured, values: Mapping[str, Any], in_code: Settings) -
 
 
 def _lifted_checks(settings: Settings) -> set[tuple[str, str]]:
-    """Where a field that lifts a check is on: the place, and the field."""
+    """The fields that lift a check, where they are on, as (place, field)."""
     places: dict[str, Iterable[Mapping[str, Any]]] = {
         "default policy": (policy.values for policy in policies_of(settings.default))
     }

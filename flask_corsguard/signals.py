@@ -1,52 +1,72 @@
-"""The signals. Receivers only observe: none can change a decision or break a request."""
+"""The signals. _Receivers only observe: none can change a decision or break a request."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Any, TypeVar
 
-from blinker import NamedSignal, Namespace
+from blinker import ANY, NamedSignal
 from flask.app import Flask
+from werkzeug.local import LocalProxy
 
-from flask_corsguard.errors import is_shutdown
+from flask_corsguard.errors import CorsGuardError, is_shutdown
 from flask_corsguard.logging import GuardLog
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome, Reason
-from flask_corsguard.text import name_of
+from flask_corsguard.text import name_of, text_of
 
-_signals = Namespace()
+_Receiver = TypeVar("_Receiver", bound=Callable[..., Any])
+
 _TRIES = 100
 # Bound once: on Python 3.11, looking up a member of an Enum is ten times as slow.
 _SPECULATIVE, _UNENFORCED, _ALLOWED = Reason.SPECULATIVE, Outcome.UNENFORCED, Outcome.ALLOWED
 
-origin_rejected = _signals.signal("origin-rejected")
+
+class _AppSignal(NamedSignal):
+    """A signal whose sender is an app. To a receiver of any other sender, nothing is ever sent."""
+
+    def connect(self, receiver: _Receiver, sender: Any = ANY, weak: bool = True) -> _Receiver:
+        """Connect *receiver*, as with every signal.
+
+        :raises CorsGuardError: if *sender* is not a Flask app.
+        """
+        if sender is ANY or (isinstance(sender, Flask) and not isinstance(sender, LocalProxy)):
+            return super().connect(receiver, sender, weak)
+        raise CorsGuardError(
+            f"the sender of {self.name} is the Flask app itself, not {text_of(sender)}. Write"
+            " connect_via(app), or connect for every app"
+        )
+
+
+origin_rejected = _AppSignal("origin-rejected")
 """Sent when an origin may not read the response, or its request is refused. The sender is the app;
 ``decision=`` is a :class:`Decision`."""
 
-preflight_rejected = _signals.signal("preflight-rejected")
+preflight_rejected = _AppSignal("preflight-rejected")
 """Sent with the same arguments as :data:`origin_rejected` when the origin is allowed, but the
 method or a header that its preflight requests is not."""
 
-origin_allowed = _signals.signal("origin-allowed")
+origin_allowed = _AppSignal("origin-allowed")
 """Sent with the same arguments as :data:`origin_rejected` when a request from another origin is
 allowed."""
 
-source_refreshed = _signals.signal("source-refreshed")
+source_refreshed = _AppSignal("source-refreshed")
 """Sent when the rows of a source have changed. The sender is the app; ``source=`` is the source's
 entry in :meth:`CorsGuard.status`."""
 
-source_failed = _signals.signal("source-failed")
+source_failed = _AppSignal("source-failed")
 """Sent with the same arguments as :data:`source_refreshed` when a source could not be read."""
 
-settings_rejected = _signals.signal("settings-rejected")
+settings_rejected = _AppSignal("settings-rejected")
 """Sent when a changed settings file has a mistake, so that the last good settings stay in force.
 The sender is the app; ``file=`` is the file's path, ``problems=`` a tuple of :class:`Problem`."""
 
 #: For the inspector: sent with the app as sender and ``decision=`` for a WebSocket handshake that
-#: nothing refuses. Not public, because the app's response to a handshake is as without the guard.
-handshake_unenforced = _signals.signal("handshake-unenforced")
+#: nothing refuses. Not public, because the guard changes nothing about such a handshake.
+handshake_unenforced = _AppSignal("handshake-unenforced")
 
-#: The signals about single requests.
+#: The signals about requests.
 ABOUT_DECISIONS = (origin_rejected, preflight_rejected, origin_allowed, handshake_unenforced)
 
 
@@ -66,7 +86,7 @@ def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
 
 
 def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> None:
-    """Call every receiver. One that raises an exception is logged, and the others are called."""
+    """Call every receiver. If one raises an exception, that is logged; the others still run."""
     if signal.is_muted or not signal.receivers:
         return
     try:
@@ -81,14 +101,14 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
             if is_shutdown(error):
                 raise
             what = f"receiver {name_of(receiver)} of the signal {signal.name}"
-            if isinstance(error, TypeError) and _is_of_the_call(error):
+            if isinstance(error, TypeError) and _has_not_run(error):
                 takes = ", ".join(("sender", *values))
                 what = f"{what}, which is called with ({takes}),"
             log.failure(what, error)
 
 
-def _is_of_the_call(error: TypeError) -> bool:
-    """Whether the arguments were wrong, so that nothing of the function has run."""
+def _has_not_run(error: TypeError) -> bool:
+    """Whether the function did not accept the arguments, so that none of its code has run."""
     return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 

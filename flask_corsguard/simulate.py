@@ -15,10 +15,11 @@ from flask import Request, Response, current_app, has_app_context
 from flask.app import Flask
 from werkzeug.datastructures import Headers as WsgiHeaders
 
-from flask_corsguard.errors import FetchTypeError
+from flask_corsguard.errors import CorsGuardError, FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to, names_of_unknown_layers
+from flask_corsguard.path_prefix import leading_host
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.explanation import is_open
+from flask_corsguard.protocol.explanation import depends_on_view
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -59,8 +60,8 @@ _VALUES = {
     "content-type": "application/json",
     "upgrade": "websocket",
 }
-# What a browser sends with a WebSocket handshake, besides Origin and, in Chromium, no
-# Sec-Fetch-Site (https://websockets.spec.whatwg.org/#opening-handshake).
+# The headers of a WebSocket handshake besides Origin. Chromium sends no Sec-Fetch-Site with it
+# (https://websockets.spec.whatwg.org/#opening-handshake).
 _HANDSHAKE = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
@@ -82,7 +83,7 @@ class Step(NamedTuple):
     """One step of a simulation.
 
     :ivar title: what happened, in a few words.
-    :ivar lines: what there is to say about it.
+    :ivar lines: the details, in sentences.
     :ivar exchange: what went over the wire, if anything did.
     """
 
@@ -92,7 +93,7 @@ class Step(NamedTuple):
 
 
 class Simulation(NamedTuple):
-    """What came of one simulated ``fetch()``, or of a WebSocket handshake.
+    """The result of one simulated ``fetch()``, or of a WebSocket handshake.
 
     :ivar url: the whole URL asked for.
     :ivar response: what the page would see, and what would go over the wire.
@@ -109,14 +110,14 @@ class Simulation(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the page may read the response, or can use the socket; False too if that is not
+        """Whether the page may read the response, or can use the socket; False if that is not
         known."""
-        may_differ = self.decision is not None and is_open(self.decision)
+        may_differ = self.decision is not None and depends_on_view(self.decision)
         return self.response.readable and not may_differ
 
     @property
     def verdict(self) -> str:
-        """The same in words, and whether anybody has allowed it."""
+        """The result in a few words; "not refused" if nothing has allowed the request either."""
         if not self.allowed:
             return "not known" if _is_unknown(self.decision) else "rejected"
         is_admitted = self.decision is None or self.decision.reason is None
@@ -127,6 +128,7 @@ def explain(
     state: AppState, url: str, origin: str | None, method: str, headers: Headers
 ) -> Decision:
     """See :meth:`flask_corsguard.CorsGuard.explain`."""
+    _check_arguments(url, origin, method)
     if method.upper() in NORMALIZED_METHODS:
         method = method.upper()
     in_force = state.current()
@@ -152,9 +154,41 @@ def explain(
     return _decide(state, in_force, url, origin, method, given)
 
 
+def _check_arguments(url: str, origin: str | None, method: str) -> None:
+    """:raises CorsGuardError: if they are not what :func:`explain` takes."""
+    for name, value in (("a URL", url), ("a method", method), ("an origin", origin)):
+        if not isinstance(value, str) and not (value is None and origin is None):
+            raise CorsGuardError(f"guard.explain takes {name} as a string, not {text_of(value)}")
+    if origin is not None and are_swapped(url, origin):
+        raise CorsGuardError(
+            "guard.explain takes the URL first, and the page's origin by name: write"
+            f" guard.explain({text_of(origin)}, origin={text_of(url.rstrip('/'))})"
+        )
+    _check_url(url)
+
+
+def _check_url(url: str) -> None:
+    """:raises CorsGuardError: if what is given as a URL would be taken for another one."""
+    host, wrong = leading_host(url), ""
+    if host:
+        scheme = "http" if ":" in host or host == "localhost" else "https"
+        wrong = f"{text_of(url)} is a path. For the URL, write {scheme}://{url}"
+    elif re.search(r"<(?:\w+(?:\(.*\))?:)?\w+>", url):
+        wrong = f"{text_of(url)} is a rule. Write a URL, with a value for each variable"
+    elif re.match("[A-Z]+ /", url):
+        wrong = f"{text_of(url)} is not a URL. Give the method by itself"
+    if wrong:
+        raise CorsGuardError(wrong)
+
+
+def are_swapped(url: str, origin: str) -> bool:
+    """Whether *url* is an origin, and *origin* is a path."""
+    return origin.startswith("/") and parse_origin(url.rstrip("/")) is not None
+
+
 def _handshake_url(url: str, given: Iterable[tuple[str, str]]) -> str | None:
-    """The URL as http or https, if it is asked for with a WebSocket handshake: by its scheme, or by
-    an ``Upgrade`` header."""
+    """The URL as http or https, if its scheme or an ``Upgrade`` header makes the request a
+    WebSocket handshake; otherwise None."""
     scheme, separator, rest = url.partition("://")
     if scheme.lower() in _SOCKET_SCHEMES:
         return f"{_SOCKET_SCHEMES[scheme.lower()]}{separator}{rest}"
@@ -171,8 +205,8 @@ def _explain_handshake(
     origin: str | None,
     given: list[tuple[str, str]],
 ) -> Decision:
-    """The decision about a handshake with what is missing of its headers. If only a route for
-    ordinary requests is there, which a handshake does not reach, it is taken as it stands."""
+    """The decision about a handshake, completed with the headers that are missing. If no route
+    accepts handshakes, but one accepts other requests, it is that route's."""
     known = {name.lower() for name, _ in given}
     missing = [header for header in _HANDSHAKE.items() if header[0].lower() not in known]
     decision = _decide(state, in_force, url, origin, "GET", [*given, *missing])
@@ -200,12 +234,15 @@ def simulate(
     :param origin: the page's origin.
     :param headers: the request headers that the page sets: ``Name`` or ``Name: value``.
     :param credentials: whether the page says ``credentials: "include"``.
+    :param engine: the browser engine whose rules apply.
     :param base: the URL that the app is mounted at; if left out, its ``SERVER_NAME``, or where
         ``flask run`` listens.
     :raises BrowserError: for an origin that no page has, and for an unknown engine.
     :raises FetchTypeError: for what ``fetch()`` refuses before it sends anything.
     :raises PolicyError: if the policy of any route cannot be used.
+    :raises CorsGuardError: for a URL without a scheme, and for a rule.
     """
+    _check_url(url)
     url = _absolute_url(state.app, url, base)
     given = _pairs(headers)
     root = urlsplit(base).path.rstrip("/") if base else ""
@@ -276,7 +313,7 @@ def _is_ahead_of_time(given: Iterable[tuple[str, str]]) -> bool:
 def _simulate_ahead_of_time(
     server: WsgiApp, url: Url, origin: str, method: str, given: list[tuple[str, str]]
 ) -> Simulation:
-    """Simulate what a browser asks before the user goes anywhere. It names no ``Origin``."""
+    """Simulate a request that a browser sends before the user goes there. It has no ``Origin``."""
     headers = WsgiHeaders([] if origin == "null" else [("Referer", f"{origin}/")])
     for name, value in given:
         headers[name] = value
@@ -286,11 +323,8 @@ def _simulate_ahead_of_time(
     lines = tuple(decision.explain().splitlines()) if decision else ()
     question = f"{origin}: ahead of time: {method} {url}"
     response = PageResponse(question, (exchange,), not is_held_back, why="\n".join(lines))
-    title = (
-        ("The server holds it back")
-        if is_held_back
-        else "The browser keeps it until the user goes there"
-    )
+    kept = "The browser keeps it until the user goes there"
+    title = "The server holds it back" if is_held_back else kept
     steps = (
         Step("Request ahead of time", tuple(_about_request(exchange)), exchange),
         Step(title, lines),
@@ -299,7 +333,7 @@ def _simulate_ahead_of_time(
 
 
 def _absolute_url(app: Flask, url: str, base: str | None) -> str:
-    # Not any "://": a path or its query can have a whole URL in it.
+    # Looking for "://" would not do: a path or its query can contain a whole URL.
     if _ABSOLUTE.match(url):
         return url
     if base is None:
@@ -313,7 +347,7 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
     if isinstance(headers, Mapping):
         return list(cast("Mapping[str, str]", headers).items())
     if isinstance(headers, str):
-        # Names, or one header with a value, which can have commas in it.
+        # Names, or one header with a value, which can contain commas.
         names = [headers] if ":" in headers else headers.split(",")
         headers = [name for name in names if name.strip()]
     split = [header.partition(":") for header in headers]
@@ -349,7 +383,9 @@ def _steps(
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
             yield Step("Request", tuple(_about_request(exchange, around)), exchange)
-    if decision and (is_open(decision) or (not response.readable and _is_unknown(decision))):
+    if decision and (
+        depends_on_view(decision) or (not response.readable and _is_unknown(decision))
+    ):
         yield Step(UNKNOWN, tuple(decision.explain().splitlines()))
         return
     if not response.readable:
@@ -474,7 +510,7 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
 def _decide_aside(
     state: AppState, request: Request, in_force: InForce
 ) -> tuple[Decision, KnownFront | None]:
-    """The decision about a request that nobody sent, and what responds to it in front of Flask.
+    """The decision about a simulated request, and what would respond to it in front of Flask.
 
     A callable in the policy may need the app's context. If one is active already, it is used: at
     the end of a second one, teardown functions would close what the current request still uses.
@@ -506,7 +542,7 @@ def _decide_aside(
 def _response_of_socketio(
     decision: Decision, check: OriginCheck | None, request: Request
 ) -> Response:
-    """What Socket.IO responds that asks ``guard.origin_check``; of another, nothing is known."""
+    """Socket.IO's response, which is known only if it asks ``guard.origin_check``."""
     if check is None:
         return Response()
     is_refused = decision.outcome is Outcome.REJECTED
@@ -523,4 +559,6 @@ def _response_of_socketio(
 
 def _is_unknown(decision: Decision | None) -> bool:
     """Whether something other than the guard decides what the page can do."""
-    return decision is not None and (decision.outcome is Outcome.EXEMPT or is_open(decision))
+    return decision is not None and (
+        decision.outcome is Outcome.EXEMPT or depends_on_view(decision)
+    )

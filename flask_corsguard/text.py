@@ -6,14 +6,14 @@ import re
 import sys
 from typing import cast
 
-#: What no function holds back: it ends the process, the generator or the coroutine.
+#: Exceptions that are never caught: they end the process, the generator or the coroutine.
 SHUTDOWNS = (KeyboardInterrupt, SystemExit, GeneratorExit)
-# What Flask calls an app's function through: an asynchronous one, or a receiver of a signal.
+# Packages through which Flask calls asynchronous functions and receivers of signals.
 _CARRIERS = {"asgiref", "asyncio", "blinker", "concurrent"}
 
 
 def text_of(value: object, limit: int = 200) -> str:
-    """A value as Python source, cut after *limit* characters; for any object, however odd."""
+    """Any value as Python source, cut after *limit* characters."""
     try:
         text = repr(value)
     except SHUTDOWNS:
@@ -35,7 +35,7 @@ def source_of(value: object) -> str:
 
 
 def name_of(target: object) -> str:
-    """The name of a callable in its code; of a callable object, the name of its class."""
+    """The qualified name of a callable; if it has none, that of its class."""
     try:
         return str(getattr(target, "__qualname__", type(target).__qualname__))
     except SHUTDOWNS:
@@ -53,7 +53,7 @@ def shown(value: str, limit: int = 100) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Text with everything escaped that could end a line, move a cursor or hide something."""
+    """Text with everything escaped that could end a line, move a cursor or hide text."""
     return "".join(
         character
         if character.isprintable()
@@ -63,14 +63,18 @@ def on_one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from anywhere, with everything escaped that could move a cursor, hide something or end
-    a line, and whatever the terminal has no character for."""
+    """Text like :func:`on_one_line`'s, with everything escaped that the terminal cannot show."""
     encoding = sys.stdout.encoding or "utf-8"
     return on_one_line(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural if need be: ``1,200 routes``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def described(error: BaseException) -> str:
-    """An exception in one safe line, with the file and line that raised it."""
+    """An exception on one line that is safe to print, with the file and line that raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -84,9 +88,15 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__} {shown(message, 200)}{location}"
 
 
+def without_traceback(message: str) -> str:
+    """Flask's message about a failed import, with only the last line of the traceback in it."""
+    words, _, trace = message.partition("\n\nTraceback")
+    return f"{words}\n{trace.strip().rpartition(chr(10))[2]}".strip()
+
+
 def called_by(error: BaseException, *functions: str) -> str:
-    """What one of *functions* of Flask called when an exception was raised: name, file and line; or
-    "" if none of them is in the traceback, or if it was the guard."""
+    """The function that one of Flask's *functions* had called when an exception was raised: its
+    name, file and line; "" if it is the guard's, or if none of them is in the traceback."""
     trace, is_called = error.__traceback__, False
     while trace is not None:
         frame, trace = trace.tb_frame, trace.tb_next

@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 from flask_corsguard.errors import Problem, unknown_name
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.fields import read_listed_origins
-from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.protocol.policy import FIELDS, Policy
 
 if TYPE_CHECKING:
     from flask_corsguard.config import Settings
 
-#: What every configuration key begins with.
+#: The prefix of every configuration key.
 PREFIX = "CORSGUARD_"
 _FLASK = "FLASK_"
-# What the keys of Flask-CORS begin with.
+# The prefix of Flask-CORS's keys, and the modules that read them.
 _OTHERS = "CORS_"
-# What a key begins with that can be meant for nobody else.
+_READERS = ("flask_cors", "flask_corsguard.compat")
+# Prefixes of keys that can only be meant for the guard.
 _MEANT_FOR_US = (PREFIX, "CORS_GUARD_", _FLASK + PREFIX)
 # CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
 _MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
-# Below this, what is in a mapping or list is compared by identity.
+# Values that are nested more deeply are compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
-# What Flask-CORS and others call a field; those that other libraries have too are in field_names.
+# What Flask-CORS's settings call a field. Names that other libraries use too are in field_names.
 _MEANT_BY_OTHERS = {
     "allow_methods": "methods",
     "allowed_headers": "allow_headers",
@@ -42,7 +44,7 @@ _READ = (str, int, list, tuple, set, frozenset, re.Pattern, timedelta)
 _IN_TIME = "before CorsGuard(app), or before guard.init_app(app)"
 
 
-# The policy field, or self_origins, that something sets in vain; its value; and in words where.
+# A policy field, or self_origins, that is set without effect; its value; and where, in words.
 _InVain = tuple[str, object, str]
 
 
@@ -69,11 +71,11 @@ class _Variable(NamedTuple):
 
 
 class Reading:
-    """What there was to read at the time when an app's settings were read.
+    """What ``app.config`` and the environment held when an app's settings were read.
 
     :param config: ``app.config``.
     :param known: configuration key -> the name of what it sets.
-    :param given: the names that the constructor gives, so that their keys count for nothing.
+    :param given: the names that the constructor gives, whose keys have no effect.
     :param policies: the names of the policies that the constructor gives.
     :param location: file and line of the constructor's call.
     """
@@ -96,9 +98,9 @@ class Reading:
         self._variables = _variables()
 
     def problems(self, config: Mapping[str, Any], settings: Settings) -> Iterator[Problem]:
-        """What is set and has no effect, although it would change something.
+        """The problems of settings that have no effect, although they would change something.
 
-        :param config: ``app.config`` as it is by now.
+        :param config: ``app.config`` as it is now.
         """
         in_force = _in_force(settings)
         late = self._late(config)
@@ -173,11 +175,11 @@ class Reading:
         return all(each in self._policies for each in names)
 
     def without_effect(self, config: Mapping[str, Any], settings: Settings) -> dict[str, str]:
-        """What is set and has no effect, for the explanation of a rejection.
+        """The settings that have no effect, for the explanation of a rejection.
 
-        :param config: ``app.config`` as it is by now.
-        :returns: the name of each policy field, or of ``self_origins`` or ``policy``, that is set
-            in vain, and in words where.
+        :param config: ``app.config`` as it is now.
+        :returns: policy field, ``self_origins`` or ``policy`` -> where it is set without effect, in
+            words.
         """
         in_force = _in_force(settings)
         found: dict[str, list[str]] = {}
@@ -191,6 +193,32 @@ class Reading:
             if is_given or (is_known and _would_change(name, value, in_force)):
                 found.setdefault(name, []).append(words)
         return {name: ", ".join(words[:_MOST_NAMED]) for name, words in found.items()}
+
+    def of_flask_cors(
+        self,
+        config: Mapping[str, Any],
+        settings: Settings,
+        policies: Callable[[], Iterable[Policy]],
+    ) -> list[str]:
+        """The keys of Flask-CORS that are set although nothing here reads them, each with what to
+        set instead. Keys for fields that the default policy sets are left out, and so are values
+        that some policy has, because the app may have read these keys itself.
+
+        :param config: ``app.config`` as it is now.
+        :param policies: returns every policy that may decide.
+        """
+        found: list[str] = []
+        for key, value in config.items() if sys.modules.keys().isdisjoint(_READERS) else ():
+            name = _meant_by(key.removeprefix(_OTHERS).lower()) if _is_of_flask_cors(key) else ""
+            is_set = name in self._given or name in settings.written.fields
+            if not name or is_set or value is None or _is_same(value, ""):
+                continue
+            if all(_would_change(name, value, policy.values) for policy in policies()):
+                is_variable = _FLASK + key in os.environ
+                prefix, where = (_FLASK, "the environment") if is_variable else ("", "app.config")
+                ours = f"{prefix}{_our_key(key, name)}"
+                found.append(f"{prefix}{key} in {where} (set {ours} instead)")
+        return found[:_MOST_NAMED]
 
     def _overridden_keys(self, config: Mapping[str, Any], settings: Settings) -> Iterator[_InVain]:
         for key, name in self._known.items():
@@ -213,15 +241,15 @@ class Reading:
 
 
 def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
-    """Settings with names such as Flask-CORS has."""
+    """Settings with Flask-CORS's names."""
     variables = {key.removeprefix(_FLASK): key for key in os.environ}
     for key in {**variables, **config}:
-        if not (isinstance(key, str) and key.startswith(_OTHERS) and key.isupper()):
+        if not _is_of_flask_cors(key):
             continue
         name = _meant_by(key.removeprefix(_OTHERS).removeprefix("GUARD_").lower())
         if not name:
             continue
-        ours = f"the guard reads {PREFIX}{name.upper()} in app.config"
+        ours = f"the guard reads {_our_key(key, name)} in app.config"
         if key in config:
             yield name, config[key], f"{key} in app.config ({ours})"
         else:
@@ -229,8 +257,17 @@ def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
             yield name, value, f"{variables[key]} in the environment ({ours})"
 
 
+def _our_key(key: str, name: str) -> str:
+    """The guard's key for one of Flask-CORS, which sets the field *name*."""
+    return f"{PREFIX}PATHS" if key == "CORS_RESOURCES" else f"{PREFIX}{name.upper()}"
+
+
+def _is_of_flask_cors(key: object) -> TypeGuard[str]:
+    return isinstance(key, str) and key.startswith(_OTHERS) and key.isupper()
+
+
 def _meant_by(name: str) -> str:
-    """The field that another library's setting stands for; "" for none."""
+    """The field that does what another library's setting does; "" if there is none."""
     # Loaded with the first such setting, as in unknown_key().
     from flask_corsguard.protocol.field_names import MEANT
 
@@ -240,7 +277,7 @@ def _meant_by(name: str) -> str:
 def unknown_key(
     key: str, known: Collection[str], kind: str = "setting", prefix: str = PREFIX
 ) -> Problem:
-    """The problem of a configuration key, or of what sets one, that is none."""
+    """The problem of an unknown configuration key, or of a variable that would set one."""
     from flask_corsguard.protocol.field_names import unknown_field
 
     meant = _MISSPELT.sub(PREFIX, key.upper(), count=1)
@@ -256,7 +293,7 @@ def is_ours(key: object) -> bool:
         return False
     name = f"{key}_".upper()
     if name.startswith(_FLASK) and key in os.environ:
-        return False  # app.config.from_mapping(os.environ): a variable, which is looked at as such
+        return False  # by app.config.from_mapping(os.environ): it is checked as a variable
     return name.startswith(_MEANT_FOR_US) or _MISSPELT.match(name) is not None
 
 
@@ -291,7 +328,7 @@ def _in_force(settings: Settings) -> dict[str, object]:
 
 
 def _would_change(name: str, value: object, in_force: Mapping[str, object]) -> bool:
-    """Whether a setting says something else than what is in force."""
+    """Whether a setting differs from what is in force."""
     return name not in in_force or not _is_same(in_force[name], _read(name, value))
 
 
@@ -317,7 +354,7 @@ def _has(config: object, path: Sequence[str]) -> bool:
 
 
 def _copied(value: object, depth: int = 0) -> object:
-    """A copy that later changes of a mapping, list or set do not reach. Anything else is itself."""
+    """A copy of a mapping, list or set, which later changes do not affect; or the value itself."""
     if depth >= _MOST_NESTED:
         return value
     if isinstance(value, Mapping):
@@ -329,7 +366,7 @@ def _copied(value: object, depth: int = 0) -> object:
 
 
 def _is_same(old: object, new: object) -> bool:
-    """Whether two values are equal, whatever their classes make of that."""
+    """Whether two values have the same type and are equal; False if comparing them fails."""
     if old is new:
         return True
     kinds = type(old), type(new)

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from flask_corsguard.errors import CorsGuardError
 
-#: In bytes.
+#: The size of the largest file that is read, in bytes.
 LARGEST_FILE = 1_000_000
-# A key of more parts than a host name can have. tomllib takes hours to read one of 1 MB.
+# A dotted key with more parts than a host name can have: tomllib takes hours to read one of 1 MB.
 _LONG_KEY = re.compile(
     r"""(?:^|[\[{,])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){127}""", re.MULTILINE
 )
@@ -26,7 +26,7 @@ class WatchedFileError(CorsGuardError):
 
 
 class _Facts(NamedTuple):
-    """What tells a file from the one that was there before."""
+    """What shows that a file has changed, or is another file."""
 
     size: int
     written: int
@@ -36,26 +36,26 @@ class _Facts(NamedTuple):
 
 
 class WatchedFile:
-    """A file that is read again when it has changed. Links are followed, and another file may take
-    the place of the first one, as a mounted ConfigMap has it. For one thread at a time.
+    """A file that is read again when it has changed. Links are followed, and another file may
+    replace the first one, as in a mounted ConfigMap. For one thread at a time.
 
-    It has to be a regular file of at most 1 MB that only root or the user of this process can write
-    to. The folder's mode plays no part.
+    It must be a regular file of at most 1 MB that only root or the user of this process can write
+    to. The folder's mode does not matter.
 
-    :param path: the path; a relative one starts at the working directory that there is now.
-    :param settle: for how long, in seconds, a change is left alone: half of a file may be valid.
-    :ivar pending: whether :meth:`look` has last seen a change that it has left alone.
-    :ivar version: a short text that is the same wherever the same content was taken; "" before.
+    :param path: the path, relative to the current directory at the time of this call.
+    :param settle: how many seconds a change is left alone, because half a file may be valid too.
+    :ivar pending: whether the last :meth:`look` has left a change alone.
+    :ivar version: a hash of the content that was last returned; "" before.
     """
 
     def __init__(self, path: str, settle: float) -> None:
-        # The current directory may have been removed: it is asked for only if the path is relative.
+        # os.getcwd() fails if the directory has been removed, so it is called only if needed.
         self.path = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
         self.settle = settle
         self.pending = False
         self.version = ""
         self._taken: _Facts | None = None
-        # What the last looks have seen, and since when, by the monotonic clock.
+        # What the last looks have seen, and since when, on the monotonic clock.
         self._seen: tuple[_Facts, float] | None = None
 
     def read(self) -> bytes:
@@ -68,8 +68,8 @@ class WatchedFile:
         return content
 
     def look(self) -> bytes | None:
-        """The content, if it is another one than was last taken, and has settled: its last write is
-        old enough; or, as clocks differ, two looks far enough apart have seen the same file.
+        """The content, if it has changed and settled: its last write is old enough or, as clocks
+        differ, two looks far enough apart have seen the same file. Otherwise None.
 
         :raises WatchedFileError: if the file cannot be used, changed or not.
         """
@@ -90,10 +90,10 @@ class WatchedFile:
         self.version = hashlib.sha256(content).hexdigest()[:12]
 
     def _read(self, *, is_first: bool) -> tuple[bytes, _Facts, bool]:
-        """The content, what it belongs to, and whether it has settled. Content that has not, or was
-        taken before, is not read, but for the first time."""
+        """The content, the facts about the file, and whether it has settled. If it has not, or has
+        been taken already, it is not read, unless it *is_first*."""
         try:
-            # Opened first: what is looked at is what is read, whatever takes its place meanwhile.
+            # Opened before it is checked: another file may replace it in between.
             with open(self.path, "rb", opener=_open) as file:
                 facts = self._checked(file)
                 if not is_first and (facts == self._taken or not self._has_settled(facts)):
@@ -124,7 +124,7 @@ class WatchedFile:
             raise WatchedFileError(
                 f"{self.path!r} has {found.st_size:,} bytes; at most {LARGEST_FILE:,} are read."
             )
-        if hasattr(os, "geteuid"):  # Windows has other rights
+        if hasattr(os, "geteuid"):  # Windows has other permissions
             user = os.geteuid()
             if found.st_uid not in (0, user):
                 raise WatchedFileError(
@@ -158,7 +158,7 @@ class WatchedFile:
 def read_toml(text: str) -> dict[str, Any]:
     """Read TOML.
 
-    :raises ValueError: if it is something else.
+    :raises ValueError: if it is not TOML.
     :raises RecursionError: if it is nested too deeply.
     """
     if _LONG_KEY.search(text):
@@ -167,5 +167,5 @@ def read_toml(text: str) -> dict[str, Any]:
 
 
 def _open(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, a named pipe would be waited for.
+    # Without O_NONBLOCK, opening a named pipe would wait for a writer.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -20,7 +20,7 @@ from flask_corsguard.testing import Browser, BrowserError, FetchTypeError
 # many, and new ones each time.
 settings.register_profile(
     "few",
-    max_examples=100,
+    max_examples=50,
     derandomize=True,
     database=None,
     deadline=None,
@@ -330,6 +330,7 @@ def own_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the marks that other tests have made, and modules when they were imported."""
     marks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
     monkeypatch.setattr("flask_corsguard.decorators._targets", marks)
+    monkeypatch.setattr("flask_corsguard.decorators._returned", {})
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.audit.look_alikes import (
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 PATH, FILE = "/socket.io/?EIO=4", "/files/a.js"
-BY_ITSELF = "Socket.IO responds here in front of the guard, by its cors_allowed_origins: "
+BY_ITSELF = "Socket.IO responds here in front of the guard, according to cors_allowed_origins: "
 ASKS = "Socket.IO responds here, and asks guard.origin_check"
 NO_PUT = "Socket.IO responds here, and accepts only GET and POST"
 ITS_CHANGE = ". To have the guard decide: cors_allowed_origins=guard.origin_check(app)"

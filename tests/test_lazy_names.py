@@ -10,6 +10,7 @@ import flask_corsguard
     [
         ("CORS", "Write CorsGuard(app, origins=[...]), or import CORS from flask_corsguard.compat"),
         ("cross_origin", "Write @cors(origins=[...]), or import cross_origin from"),
+        ("exempt", "Import cors_exempt, and write @cors_exempt above the view."),
         ("Cors", "cannot import name 'Cors'"),
     ],
 )

@@ -34,8 +34,8 @@ def create_api(origins: Origins, readers: Path) -> Flask:
     app.config["SECRET_KEY"] = secrets.token_hex()
     app.config["SESSION_COOKIE_NAME"] = "corsguard_demo"
     app.config["CORSGUARD_INSPECTOR"] = True
-    # Needed outside debug mode. A site can make its own name point to this machine, but the browser
-    # then sends that name.
+    # Needed outside debug mode. Another site can point its own name to this machine, but then the
+    # browser sends that name.
     here = urlsplit(origins.api).netloc
     app.config["CORSGUARD_INSPECTOR_CHECK"] = lambda request: request.host == here
     shop = origins.shop
@@ -80,8 +80,8 @@ def add_routes(app: Flask, readers: Path) -> None:
 
 
 def add_accounts(app: Flask) -> None:
-    """Add two accounts that ask for no login, like many tools on an intranet. The form can be sent
-    any number of times, because they can be overdrawn.
+    """Add two accounts that ask for no login, like many tools on an intranet. They can be
+    overdrawn, so the form can be sent any number of times.
     """
     balances = {account.id: START for account in ACCOUNTS}
 
@@ -117,7 +117,7 @@ def add_decisions(app: Flask) -> None:
     def was_decided(_sender: Flask, decision: Decision) -> None:
         page, _, name = request.args.get("case", "").partition("-")
         if page in Origins._fields and name in names and decision.endpoint != "decision":
-            last[f"{page}-{name}"] = told(decision)
+            last[f"{page}-{name}"] = described(decision)
 
     for signal in (origin_allowed, origin_rejected, preflight_rejected):
         # A signal holds its receivers weakly, and nothing else refers to this one.
@@ -129,7 +129,7 @@ def add_decisions(app: Flask) -> None:
         return last.get(request.args.get("case", ""), {}), {"Cache-Control": "no-store"}
 
 
-def told(decision: Decision) -> dict[str, Any]:
+def described(decision: Decision) -> dict[str, Any]:
     """A decision as the pages show it: the line of code that set the policy, and why."""
     file, _, line = decision.policy_location.rpartition(":")
     _summary, _policy, *why = decision.explain().splitlines()

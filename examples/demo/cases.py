@@ -39,7 +39,7 @@ class Case(NamedTuple):
 
     @property
     def extras(self) -> list[str]:
-        """In words, what the call has besides its method and path."""
+        """What the call has besides its method and path, in words."""
         extras = [f"{name}: {value}" for name, value in self.headers.items()]
         extras += ["with cookies"] if self.credentials else []
         return [*extras, *(["in a sandboxed frame"] if self.sandboxed else [])]
@@ -48,7 +48,7 @@ class Case(NamedTuple):
 class Account(NamedTuple):
     """An account that takes transfers from a form.
 
-    :ivar expected: page -> by how much the form changes the balance.
+    :ivar expected: page -> the change of the balance by the form.
     """
 
     id: str

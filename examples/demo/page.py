@@ -43,7 +43,7 @@ def create_page(page: str, origins: Origins, readers: Path) -> Flask:
 
     @app.before_request
     def check_host() -> None:
-        # A site can make its own name point to this machine, and then has the same origin as it.
+        # Another site can point its own name to this machine, and then has this page's origin.
         if request.host_url != f"{own}/":
             abort(400, "Open the address that the demo prints.")
 
@@ -95,9 +95,9 @@ def started_with(origin: str) -> str:
 
 
 def write_readers(file: Path, *origins: str) -> None:
-    """Write the file of origins in one step, so that nobody ever reads half of it."""
+    """Write the file of origins in one step, so that no reader sees half of it."""
     new = file.with_suffix(".new")
     new.write_text("".join(f"{origin}\n" for origin in origins))
-    # Whatever the umask is: FileOrigins reads no file that others could write to.
+    # Whatever the umask: FileOrigins reads no file that others may write to.
     new.chmod(0o600)
     new.replace(file)

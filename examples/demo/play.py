@@ -1,4 +1,4 @@
-"""Does in the simulated browser what the pages do, and prints it as text."""
+"""Does what the pages do, in the simulated browser, and prints it as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flask_corsguard.testing import Browser
 # Nothing listens there: the browser calls the apps themselves.
 ORIGINS = Origins("http://localhost:8001", "http://127.0.0.1:8002", "http://localhost:8003")
 PAGES = {"other": "another website", "shop": "the shop's page"}
-# In seconds: how long the API is given to follow its file. It needs 1.5 s at most.
+# In seconds: how long to wait for the API to follow its file. It needs 1.5 s at most.
 PATIENCE = 15.0
 
 

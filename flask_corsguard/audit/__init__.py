@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from flask_corsguard.audit.findings import RULES, AuditedRoute, Finding, Level, Report, Rule
     from flask_corsguard.audit.run import audit
 else:
-    # Other commands need a module or two of this package.
+    # Other commands need only a module or two of this package.
     from flask_corsguard.lazy_names import load_on_use
 
     __getattr__, __dir__ = load_on_use(

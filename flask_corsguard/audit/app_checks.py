@@ -1,4 +1,4 @@
-"""Checks on what surrounds the guard in an app and can undo its work, read off the app."""
+"""Checks on what surrounds the guard in an app, and can undo its work."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from flask_corsguard.text import name_of, text_of
 def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
     """Look at middleware, at signs of a proxy, and at what runs ahead of the guard.
 
-    :param state: the guard of an app that has served a request: the guard moves to the front on
-        the first.
+    :param state: the guard of an app that has served a request: at the first one, the guard moves
+        to the front.
     """
     app = state.app
     _check_middleware(app, found)
@@ -56,7 +56,7 @@ def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
 
 
 def _check_middleware(app: Flask, found: Findings) -> None:
-    """Find middleware that names a CORS header. Only what it does to preflights is tried."""
+    """Find middleware that names a CORS header: the attack tries it only with preflights."""
     for layer in layers_around(app):
         if is_from(layer.app, "whitenoise"):
             _check_whitenoise(layer, found)
@@ -69,7 +69,7 @@ def _check_middleware(app: Flask, found: Findings) -> None:
             continue
         elif _sends_header(layer.app) and not any(map(_sends_header, layer.inner)):
             message = f"{name_of(layer.app)}, around the app, sends {ALLOW_ORIGIN} itself."
-            found.add("answer_changed", message, location=location_of(layer.app))
+            found.add("response_changed", message, location=location_of(layer.app))
 
 
 def _mounted_there(mount: str, front: KnownFront) -> str:
@@ -131,7 +131,7 @@ def _check_socketio(state: AppState, found: Findings) -> None:
                 )
                 found.add("socketio_differs", message)
         elif is_guarded and _is_refusing(state, path):
-            continue  # whom it lets in, the guard in front has let through
+            continue  # the guard in front lets through only what its policy admits
         elif lets_in_all := _lets_in_all(allowed):
             location = location_of(allowed) if callable(allowed) else ""
             message = f"{name} has cors_allowed_origins={lets_in_all}"
@@ -149,7 +149,7 @@ def _is_refusing(state: AppState, path: str) -> bool:
 
 
 def _lets_in_all(allowed: object) -> str:
-    """How ``cors_allowed_origins`` lets everybody in, in words; "" if it does not."""
+    """The value of ``cors_allowed_origins`` in words if it lets everybody in, or ""."""
     if callable(allowed):
         return f"{name_of(allowed)}, which allows all." if _lets_in(allowed, UNRELATED[0]) else ""
     if allowed == []:
@@ -169,7 +169,7 @@ def _check_origins(state: AppState, name: str, allowed: object, path: str, found
     location = location_of(allowed) if callable(allowed) else ""
     entries = [allowed] if isinstance(allowed, str) else allowed
     theirs = [] if callable(allowed) else [str(each) for each in cast("Iterable[object]", entries)]
-    # Engine.IO compares them as they are, so that no "*" in them stands for anything.
+    # Engine.IO compares them literally, so a "*" in them is not a wildcard.
     more = [o for o in theirs if "*" not in o and decided(o).outcome is not Outcome.ALLOWED]
     policies = decided(UNRELATED[0]).policies
     ours = {str(each) for policy in policies for each in (*policy.origins, *policy.raw_origins)}
@@ -185,7 +185,7 @@ def _check_origins(state: AppState, name: str, allowed: object, path: str, found
 
 
 def _lets_in(check: Callable[..., object], origin: str) -> bool:
-    """Whether a callable of Engine.IO, which may take the environment too, allows an origin."""
+    """Whether a callable for Engine.IO, which may also take the environment, allows an origin."""
     environ = {**create_environ("/socket.io/"), "HTTP_ORIGIN": origin}
     for arguments in ((origin, environ), (origin,)):
         try:

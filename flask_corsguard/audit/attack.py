@@ -1,4 +1,4 @@
-"""The attack: every route, with hostile origins; as a request and as its preflight."""
+"""The attack: every route, with hostile origins, in requests and in preflights."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 
-# How many attempts each further route of a policy gets; they begin with one of each kind. If a
-# callable decides by the request, it is as many as fit into _SECONDS_AGAIN, within the other two
-# bounds.
+# How many attempts each further route of a policy gets; one of each kind comes first. If a callable
+# decides by the request, the number is what fits into _SECONDS_AGAIN, within the other two bounds.
 _AGAIN = 120
 _LEAST_ASKED_AGAIN, _MOST_ASKED_AGAIN, _SECONDS_AGAIN = 5, 24, 0.01
-# How many entries with wildcards, and raw ones, look-alikes are made of.
+# For how many entries with wildcards, and how many raw ones, look-alikes are made.
 _MOST_LOOK_ALIKES = 3
 # An origin that no callable is asked about.
 _OPAQUE = "null"
@@ -56,8 +55,8 @@ class _Tried(NamedTuple):
     seconds: float
 
     def unless_like(self, first: _Tried, again: Collection[str], *, asks_once: bool) -> _Tried:
-        """What *again* has come to on a further route; if it is the same as on the *first*, or has
-        to be, all of the first."""
+        """This attempt with *again* on a further route; with all results of the *first* route, if
+        those of *again* are the same, or must be."""
         if asks_once and self.decisions:
             return self._replace(allowed=first.allowed, failed=first.failed)
         if {*self.allowed} == {each for each in first.allowed if each.origin in again}:
@@ -75,8 +74,8 @@ def attack(
     """Attack the routes that have one policy, or one list of policies, and find what is wrong.
 
     Everything is tried on the first route. What that let in, and some of each kind, is tried on the
-    others too, since a callable can decide by the request. One that takes the origin alone says the
-    same everywhere: it is asked about each origin once.
+    others too, because a callable can decide by the request. One that takes only the origin decides
+    the same everywhere, and is asked about each origin once.
 
     :returns: how many requests were tried, route by route.
     """
@@ -123,7 +122,7 @@ def _try(
     *,
     preflights: bool = True,
 ) -> _Tried:
-    """Have each origin decided about: as a request and, unless told otherwise, as its preflight."""
+    """Try each origin in a request and, unless told otherwise, in its preflight."""
     started = time.perf_counter()
     decisions: list[tuple[str, Decision]] = []
     for preflight in (False, True) if preflights else (False,):
@@ -138,7 +137,7 @@ def _try(
     allowed = dict.fromkeys(
         LetIn(text, len(decision.policies) - 1)
         for text, decision in decisions
-        # There is nothing to find about whom "*" lets in, and it lets in all that is left.
+        # An origin that "*" lets in is not a finding, and "*" lets in all that are left.
         if decision.outcome is Outcome.ALLOWED
         and policies[len(decision.policies) - 1].origins != "*"
     )
@@ -165,7 +164,7 @@ def _again(first: _Tried, attempts: Sequence[str], checks: ListChecks) -> Collec
 
 
 def _spread(texts: Sequence[str], most: int) -> Sequence[str]:
-    """So many of *texts*, from all over it."""
+    """About *most* of *texts*, spread evenly."""
     step = max(1, -(-len(texts) // most))
     return texts[::step]
 
@@ -177,7 +176,7 @@ def _listed_one(policy: Policy) -> str:
 
 
 def _allowed_ones(listed: Iterable[str], allowed: Iterable[LetIn]) -> Iterator[str]:
-    """For each policy, the origin that it lists or, if it lists none, one that it has allowed."""
+    """For each policy, an origin that it lists or, if it lists none, one that it allowed."""
     for number, text in enumerate(listed):
         if text:
             yield text
@@ -192,8 +191,8 @@ def _send_preflights(
     origins: Iterable[str],
     found: Findings,
 ) -> Iterator[tuple[str, Decision]]:
-    """Send a route a preflight from each of some origins. Add a finding if something fails or ends
-    one on its way, or changes its response.
+    """Send a route a preflight from each origin. Add a finding if something on the way fails,
+    responds first or changes the response.
 
     :returns: the origins with the guard's decisions.
     """

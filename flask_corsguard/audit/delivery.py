@@ -1,5 +1,5 @@
-"""A preflight on its way through the whole app: what became of it, and what on the way is at fault.
-The guard responds to it, so no view runs."""
+"""A preflight on its way through the whole app: what became of it, and what is at fault if it
+fails. The guard responds to it, so no view runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _MOST_NAMED = 3
 _SIGNALS = (origin_allowed, origin_rejected, preflight_rejected, source_failed, source_refreshed)
 _FRAMEWORK = ("flask", "flask_corsguard", "werkzeug")
-# A preflight that is refused: with the guard's own status; or as if there was no such URL.
+# Statuses of a refused preflight: the guard's own, or as if there were no such URL.
 _REFUSED = (403, 404)
 
 
@@ -71,7 +71,7 @@ class Delivery(NamedTuple):
 
     @property
     def passes(self) -> bool:
-        """Whether a browser then sends the request for which it has asked."""
+        """Whether a browser then sends the request that it asked about."""
         decision, status = self.decision, self.status
         if decision is None or decision.outcome is not Outcome.ALLOWED or status is None:
             return False
@@ -89,12 +89,12 @@ class Delivery(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong on the way of a preflight.
+    """What goes wrong with a preflight on its way.
 
     :ivar code: the code of the finding.
     :ivar message: what happened, with the function at fault if it is known.
     :ivar location: file and line of that function, or "".
-    :ivar is_harmless: whether the response is right all the same.
+    :ivar is_harmless: whether the response is right nevertheless.
     """
 
     code: str
@@ -104,8 +104,8 @@ class Fault(NamedTuple):
 
 
 def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
-    """Send a preflight through the app, with everything that is around it. Hooks of the app run;
-    views do not, if its policy has ``answer_preflight``."""
+    """Send a preflight through the app and everything around it. The app's hooks run, but no view,
+    if the policy has ``answer_preflight``."""
     app, key = state.app, state.environ_key
     seen: list[WSGIEnvironment] = []
     unmarked: list[WSGIEnvironment] = []
@@ -116,7 +116,7 @@ def deliver(state: AppState, environ: WSGIEnvironment) -> Delivery:
         sent.append(environ)  # run_wsgi_app() makes a copy of it
         return app(environ, start_response)
 
-    # Not the environment that is sent: middleware may hand a copy on.
+    # Not the environment that is sent: middleware may pass on a copy.
     def reached(_sender: Flask, **_: object) -> None:
         own = request.environ
         if all(own.get(name) == environ.get(name) for name in ("REQUEST_METHOD", "HTTP_ORIGIN")):
@@ -167,7 +167,7 @@ def _decision_in_front(state: AppState, sent: list[WSGIEnvironment]) -> Decision
 
 @contextlib.contextmanager
 def unheard(app: Flask) -> Generator[None]:
-    """Keep what is tried on an app to itself: no signal is sent, no line is logged."""
+    """Try something on an app without anybody hearing of it: no signals, no log lines."""
     loggers = (logger, app.logger)
     before = [each.disabled for each in loggers]
     for each in loggers:
@@ -183,8 +183,8 @@ def unheard(app: Flask) -> Generator[None]:
 
 
 def fault_of(state: AppState, delivery: Delivery) -> Fault | None:
-    """What is wrong with the response to a preflight, and what in the app is at fault; None if it
-    is what the guard has decided."""
+    """What is wrong with the response to a preflight, and what in the app is at fault; None if the
+    response is what the guard decided."""
     app = state.app
     decision, status, error = delivery.decision, delivery.status, delivery.error
     if decision is None or delivery.early is not None:
@@ -206,12 +206,12 @@ def fault_of(state: AppState, delivery: Delivery) -> Fault | None:
     changed = list(_changed(delivery.headers, decision.headers))
     if changed:
         message = f"A preflight's response is changed on its way out: {'; '.join(changed)}."
-        return Fault("answer_changed", message)
+        return Fault("response_changed", message)
     return None
 
 
 def _fault_before(state: AppState, delivery: Delivery) -> Fault | None:
-    """What has responded, or failed, before the guard saw the preflight."""
+    """What responded or failed before the guard saw the preflight."""
     status = delivery.early or delivery.status
     if delivery.error is not None:
         who, location = _culprit(state, delivery.error)
@@ -237,13 +237,13 @@ def _fault_before(state: AppState, delivery: Delivery) -> Fault | None:
 
 
 def _around(app: Flask) -> str:
-    """What is around the app, if anything is: ``: Timed``."""
+    """The names of what is around the app, if anything is: ``: Timed``."""
     names = [name_of(layer.app) for layer in layers_around(app)][:_MOST_NAMED]
     return f": {', '.join(names)}" if names else ""
 
 
 def _culprit(state: AppState, error: BaseException) -> tuple[str, str]:
-    """The function that has raised an exception: its name in words, and its file and line."""
+    """The function that raised an exception: its name in words, and its file and line."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     hooks = {_code_of(function): (function, kind) for function, kind in hooks_of(state)}
     for frame in frames:
@@ -270,7 +270,7 @@ def _code_of(function: object) -> CodeType | None:
 
 
 def _is_right(decision: Decision, status: int) -> bool:
-    """Whether a browser takes a response as the guard means it."""
+    """Whether a browser understands a response as the guard means it."""
     if decision.outcome is Outcome.ALLOWED:
         return _is_ok(status)
     return status < 400 or status in _REFUSED

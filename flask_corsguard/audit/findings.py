@@ -17,7 +17,7 @@ from flask_corsguard.text import shown
 
 _MAY_DIFFER = "This is an upper bound: flask_corsguard.compat narrows it by pattern."
 _OF_ORIGINS = frozenset({"origins", "allow_credentials"})
-# How many entries a message has.
+# How many items a message has.
 _MOST_SHOWN = 3
 
 
@@ -27,7 +27,7 @@ class Level(enum.IntEnum):
     NOTE = 1
     """Works as designed, but perhaps not as its author expects."""
     WARNING = 2
-    """Lets in an origin that it should not, or keeps none out, which can do harm."""
+    """Lets in origins that it should not, which can do harm."""
     ERROR = 3
     """Another site can act as the signed-in user, or a policy has no effect at all."""
 
@@ -74,7 +74,7 @@ class Finding(NamedTuple):
     :ivar level: how serious it is here.
     :ivar message: what was found, with its values; safe to print.
     :ivar routes: the routes concerned; empty if it is about the app.
-    :ivar source: what sets the policy at fault, in words; shortened if the routes differ.
+    :ivar source: what sets the policy at fault, in words; shortened if it differs by route.
     :ivar location: file and line of the source, or the configuration key, or "".
     :ivar evidence: an origin that was let in but should not be, or "".
     :ivar accepted: the reason why it is accepted, or "".
@@ -118,7 +118,7 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if finding.level >= level]
 
 
-_ACTING = "as the signed-in user if the policy allows credentials, otherwise as anybody"
+_ACTING = "as the signed-in user if the policy allows credentials"
 
 _ALL = (
     Rule(
@@ -271,26 +271,26 @@ _ALL = (
         " meant to use the route, set origins=[].",
     ),
     Rule(
-        "entry_decided_earlier",
+        "item_decided_earlier",
         Level.WARNING,
         "An item of a policy has no effect, because an earlier policy in the list decides",
-        "None, if the earlier policy allows less. But these origins get the earlier policy's"
-        " credentials, methods and headers, not those next to the entry.",
-        "Remove the entry, or put its policy before the other one.",
+        "These origins get the earlier policy's credentials, methods and headers, not those next to"
+        " the item. That is harmless if the earlier policy allows less.",
+        "Remove the item, or put its policy before the other one.",
     ),
     Rule(
         "policy_never_decides",
         Level.WARNING,
         "A policy in a list never admits anybody",
-        "None, if the earlier policies allow less. But those decide about its origins.",
+        "The earlier policies decide about its origins. That is harmless if they allow less.",
         "Remove the policy, or put it before the ones that decide about its origins.",
     ),
     Rule(
         "callable_asked_first",
         Level.WARNING,
         "A callable or source is asked about origins that a later policy in the list names",
-        "None, if it allows none of them. But if it fails, they are rejected, and those that it"
-        " allows get the credentials, methods and headers of its own policy.",
+        "If it fails, these origins are rejected. Those that it allows get the credentials, methods"
+        " and headers of its own policy, not of the later one.",
         "Put the policy with the callable or source after the ones that name their origins.",
     ),
     Rule(
@@ -310,6 +310,14 @@ _ALL = (
         " policy, which may be wider.",
         "Write the path as in the routes, below the app's root. If something other than the app's"
         " routes responds there, accept this finding.",
+    ),
+    Rule(
+        "glob_without_file",
+        Level.NOTE,
+        "A glob of for_files matches no file",
+        "The files that it was meant for have a more general policy, which may be wider.",
+        "Write what follows the static folder's own name, such as 'fonts/*.woff2'. If the files are"
+        " only built later, accept this finding.",
     ),
     Rule(
         "exempt_sends_own_headers",
@@ -346,6 +354,21 @@ _ALL = (
         " another app, accept this finding.",
     ),
     Rule(
+        "mark_without_target",
+        Level.ERROR,
+        "cors(...) is called, but not applied to anything",
+        "The route that it was meant for has a more general policy instead, which may be wider.",
+        "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
+    ),
+    Rule(
+        "shared_mark",
+        Level.NOTE,
+        "A mark applies to several endpoints, which have the same function",
+        "If it was meant for one of them, the others have its policy too, which may be wider.",
+        "Write guard.for_endpoint(...) for the one that it was meant for. If it was meant for all,"
+        " write it as a decorator above the function.",
+    ),
+    Rule(
         "runs_before_guard",
         Level.WARNING,
         "Something runs before the guard",
@@ -363,6 +386,13 @@ _ALL = (
         "The app's before_request functions do not run for a preflight. If the failing function"
         " relies on one of them, register that one with guard.run_first, which also runs it for"
         " preflights; or change the function so that it does not need it.",
+    ),
+    Rule(
+        "preflight_unanswered",
+        Level.WARNING,
+        "Nothing responds to preflights",
+        "Nothing is exposed. But browsers do not send the requests that they ask about.",
+        "Leave answer_preflight out; or have a view accept OPTIONS and respond with 2xx.",
     ),
     Rule(
         "middleware_bypassed",
@@ -387,7 +417,7 @@ _ALL = (
         "A callable in origins fails",
         "Nothing is exposed: an origin for which it fails is not allowed. But origins that should"
         " be allowed may be rejected.",
-        "Have the callable return True or False for any string. If it is a source's by, have"
+        "Have the callable return True or False for any string. If it is the 'by' of a source, have"
         " it return a value for any request.",
     ),
     Rule(
@@ -411,11 +441,11 @@ _ALL = (
         "A pattern takes very long to reject some origins",
         "An attacker can send such an Origin. Each one keeps a worker busy for seconds, or for"
         " years.",
-        "Do not repeat repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
+        "Do not nest repetitions: write '[a-z-]+' instead of '([a-z]+-?)+'. Or list the origins"
         " as strings.",
     ),
     Rule(
-        "answer_changed",
+        "response_changed",
         Level.ERROR,
         "Something around the guard changes its responses",
         "Browsers do not get what the policy says: added headers allow more, missing ones break"
@@ -486,7 +516,7 @@ class Findings:
                 known[id(route)] = audited
 
     def count_asked(self, check: object, words: str, number: int) -> None:
-        """Count how often a callable was asked. What it lets in besides, the audit cannot know.
+        """Count how often a callable was asked: the audit cannot know what else it lets in.
 
         :param words: the callable in words.
         """
@@ -572,8 +602,8 @@ def listed(entries: Sequence[object]) -> str:
 
 
 def layer_that_sets(route: Route, fields: Iterable[str]) -> Layer | None:
-    """The innermost mark that sets one of *fields* (without any, the innermost mark) of a route's
-    policy; None if the default policy sets them."""
+    """The innermost mark of a route's policy that sets one of *fields*, or without *fields*, the
+    innermost mark; None if the default policy sets them."""
     for layer in reversed(route.layers):
         mark = layer.mark
         if mark.policy is not None or not fields or not mark.fields.keys().isdisjoint(fields):

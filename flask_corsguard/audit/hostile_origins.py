@@ -36,8 +36,8 @@ UNRELATED = (
     "https://" + "a." * 200 + ATTACKER,
 )
 
-# By what a matcher gets wrong. {o} is the whole origin, {s} its scheme, {n} its host, {h} its host
-# with the port, {p} the colon and the port; {S} and {H} are in upper case.
+# Grouped by what a matcher may get wrong. {o} is the whole origin, {s} its scheme, {n} its host,
+# {h} its host with the port, {p} the colon and the port; {S} and {H} are in upper case.
 _FITTED = (
     # no end, or no beginning
     "{o}." + ATTACKER, "{o}" + ATTACKER, "{s}://{n}." + ATTACKER, "{s}://{n}-" + ATTACKER,
@@ -66,8 +66,8 @@ _FITTED = (
 )  # fmt: skip
 
 
-# What a wildcard inside a label does not stand for, and what is put together in a wrong way around
-# it. {b} and {a} are what stands before and after it.
+# What a wildcard inside a label does not stand for, and wrong ways to put a name together around
+# it. {b} and {a} are the texts before and after it.
 _IN_LABEL = (
     "{s}://{b}{a}.{h}", "{s}://{b}x.y{a}.{h}", "{s}://{b}.{a}.{h}", "{s}://{b}x_y{a}.{h}",
     "{s}://{b}X{a}.{h}", "{s}://{b}*{a}.{h}", "{s}://{b}%78{a}.{h}", "{s}://{b}x@{a}.{h}",

@@ -76,7 +76,7 @@ def _named_by(pattern: OriginPattern) -> Origin:
 def _plausible(origins: Iterable[Origin]) -> list[Origin]:
     distinct = dict.fromkeys(origins)
     hosts = {origin.host for origin in distinct if "." in origin.host}
-    # Nobody intends a host that only extends another one: shop.example.evil, or evilshop.example.
+    # Nobody intends a host that merely extends another: shop.example.evil, or evilshop.example.
     extended = re.compile("|".join(rf"{host}\..*|.*[^.]{host}" for host in map(re.escape, hosts)))
     return [origin for origin in distinct if not extended.fullmatch(origin.host)]
 
@@ -127,7 +127,7 @@ def _of_callable(check: object, config: Mapping[str, Any]) -> Iterator[Origin]:
     labels: list[str] = []
     for value in (*reachable(check), *_texts(config)):
         for pattern in _patterns_in(value):
-            # A pattern that is made for the name alone has no scheme.
+            # A pattern for the name alone has no scheme.
             yield from of_pattern(pattern) or _of_bare_pattern(pattern)
         if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
             for text in _SEPARATORS.split(value):
@@ -135,14 +135,14 @@ def _of_callable(check: object, config: Mapping[str, Any]) -> Iterator[Origin]:
             label = value.strip(".")
             if "." not in label and is_host(label) and label not in labels:
                 labels.append(label)
-    # Perhaps the callable puts a name together from labels.
+    # The callable may put a name together from labels.
     for name in permutations(labels[:_MOST_LABELS], 2):
         yield Origin("https", ".".join(name), None)
 
 
 def _texts(config: Mapping[str, Any]) -> Iterator[str]:
     for key, value in config.items():
-        # The guard's own settings only give the policy's other entries.
+        # The guard's own settings only name the policy's other entries.
         if not str(key).startswith("CORSGUARD_"):
             is_list = isinstance(value, (list, tuple, set, frozenset))
             for text in cast("Iterable[object]", value if is_list else (value,)):
@@ -157,7 +157,7 @@ def _in_text(text: str) -> Iterator[Origin]:
     if origin is not None:
         yield origin
     elif is_host(host) and len(host) >= _SHORTEST_HOST:
-        # Perhaps this is no host at all. Then the attacks on it come to nothing.
+        # If this is not a host, the attacks on it find nothing.
         yield Origin("https", host, None)
     elif _NETWORK.fullmatch(host):
         yield Origin(scheme, host + ".1" * (3 - host.count(".")), None)

@@ -15,15 +15,15 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.sources.feed import views_of
 from flask_corsguard.text import name_of, shown
 
-# What a wildcard can stand for. Whatever covers all of them covers the wildcard: nobody lists such
-# names, and they have no beginning and no end in common.
+# What a wildcard can stand for. An entry that covers all of them covers the wildcard: nobody lists
+# such names, and they have neither a beginning nor an end in common.
 _NAMES = ("a-corsguard-audit-b", "0-corsguard-audit-1")
 _PORT = 47391
 _ADMITS, _DENIES = "admits", "denies"
 
 
 def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Findings) -> None:
-    """Find entries that an earlier policy of a list decides about already, policies that never
+    """Find entries that an earlier policy of a list already decides about, policies that never
     admit anybody, and callables and sources that are asked about what a later policy lists."""
     if len(policies) == 1:
         return
@@ -42,7 +42,7 @@ def check_order(policies: Sequence[Policy], routes: Iterable[Route], found: Find
 
 
 def _is_naming(policy: Policy) -> bool:
-    """Whether a policy names origins itself, and not only by the rows of a source, which come
+    """Whether a policy names origins itself, and not only in the rows of a source, which come
     last."""
     entry, _ = next(_entries(policy), ("", None))
     return bool(entry) and not source_of_row(policy, entry)
@@ -71,10 +71,10 @@ def _check_asked(
 def _check_entries(
     earlier: Sequence[Policy], policy: Policy, routes: Iterable[Route], found: Findings
 ) -> None:
-    """Find the entries of a policy that earlier ones decide about already."""
+    """Find the entries of a policy that earlier ones already decide about."""
     decided: dict[tuple[Policy, str], list[str]] = {}
     is_left = policy.origins == "*" or any(not isinstance(entry, str) for entry in policy.origins)
-    is_left = is_left or bool(views_of(policy))  # the source may give others by and by
+    is_left = is_left or bool(views_of(policy))  # the source may give others later
     for entry, pattern in _entries(policy):
         for other in earlier:
             verb = _verb_for_all(other, pattern) if pattern else _verb(other, entry)
@@ -83,7 +83,7 @@ def _check_entries(
                 break
         else:
             is_left = True
-    code = "entry_decided_earlier" if is_left else "policy_never_decides"
+    code = "item_decided_earlier" if is_left else "policy_never_decides"
     for (other, verb), entries in decided.items():
         have, them = ("have", "them") if len(entries) > 1 else ("has", "it")
         message = (
@@ -102,7 +102,7 @@ def _entries(policy: Policy) -> Iterator[tuple[str, OriginPattern | None]]:
 
 
 def _verb(policy: Policy, text: str) -> str:
-    """How a policy decides about an origin without its callable; "" if it does not."""
+    """How a policy decides about an origin without its callable; "" if it cannot."""
     reason = decide(policy, CorsRequest(text, "GET"), asks=False).reason
     return _ADMITS if reason is None else _DENIES if reason is Reason.ORIGIN_DENIED else ""
 

@@ -1,4 +1,4 @@
-"""The attack on policies by path: every route, by other spellings of its path."""
+"""The attack on policies by path: every route, under other spellings of its path."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.text import shown
 
-# Every other prefix is a way around in the same manner.
+# Further prefixes would show the same.
 _MOST_PREFIXES = 10
 # How many origins of a policy are tried.
 _MOST_ORIGINS = 3
-# What leads up a segment, with the slash before it: as it is, and where something decodes once more
-# than the guard, or takes off parameters.
+# What goes up one segment, with the slash before it: as it is, or for something that decodes once
+# more than the guard, or removes parameters.
 _UP = ("/..", "\\..", "/%2e%2e", "%2f..", "%5c..", "/..;x")
 _SLASHES = ("//", "/./", "/%2e/", "\\", "%2f", "%5c")
-# What is taken off the end of a segment.
+# What something may remove from the end of a segment.
 _ENDS = (";x", " ", ".", "%20", "%00")
 
 
@@ -89,7 +89,7 @@ def _attack_route(state: AppState, prefixes: Iterable[str], route: Route, found:
 
 
 def _spellings(path: str, prefixes: Iterable[str]) -> Iterator[str]:
-    """Other ways to write a path, as servers hand them on: decoded once."""
+    """Other ways to write a path, as servers pass them on: decoded once."""
     first, slash, rest = path[1:].partition("/")
     for prefix in ("/x", *islice(prefixes, _MOST_PREFIXES)):
         for up in _UP:
@@ -106,7 +106,7 @@ def _spellings(path: str, prefixes: Iterable[str]) -> Iterator[str]:
 
 
 def _served(request: Request) -> Mapping[str, Any]:
-    """What a route serves: its arguments, with paths as they are opened."""
+    """What a route serves: its arguments, with paths as the file system reads them."""
     arguments: Mapping[str, Any] = request.view_args or {}
     return {
         name: normalised(value) if isinstance(value, str) else value
@@ -115,7 +115,7 @@ def _served(request: Request) -> Mapping[str, Any]:
 
 
 def _origins_of(policies: Iterable[Policy], config: Mapping[str, Any]) -> Iterator[str]:
-    """Some origins that the policies are for."""
+    """Some origins that the policies are meant for."""
     for policy in policies:
         opaque = (
             entry for entry in policy.origins if not isinstance(entry, str) and not is_source(entry)

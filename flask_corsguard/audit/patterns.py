@@ -1,4 +1,4 @@
-"""Regular expressions: what one was made for, as far as that shows; and whether it is slow."""
+"""Regular expressions: what one was probably made for, and whether it is slow."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
     """Some texts made from *pattern*, the plainest first: it matches most of them as a whole.
 
     Each choice in it (an alternative, an optional part, a repetition) is taken in one of them.
-    None is matched here, because that can take forever.
+    Nothing is matched here, because that can take forever.
 
-    :param any_character: what a lone ``.`` stands for. Mostly, a dot is meant.
+    :param any_character: what a lone ``.`` stands for. Usually, a dot is meant.
     """
     # Python's own parser. It is not public, but another parser could read patterns differently.
     parser: Any = importlib.import_module("re._parser")
@@ -39,7 +39,7 @@ def samples(pattern: re.Pattern[str], *, any_character: str = ".") -> list[str]:
 
 
 def literals(pattern: re.Pattern[str]) -> list[str]:
-    """The texts that stand in a pattern as they are, look-arounds included."""
+    """The texts that a pattern contains literally, look-arounds included."""
     classes = re.compile(r"\\[A-Za-z0-9]|\[.*?\]")
     return re.split(r"[^\w.:/-]+", classes.sub(" ", pattern.pattern).replace("\\", ""))
 
@@ -131,7 +131,7 @@ class _Sampler:
         self._repeated = outside
         for count in dict.fromkeys((min(max(least, 1), most), least, most)):
             for text in texts if count else [""]:
-                # A pattern that asks for more than any origin has matches none.
+                # A pattern that needs more than any origin has matches none.
                 yield text * min(count, _MOST_REPEATED)
 
 

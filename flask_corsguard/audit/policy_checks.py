@@ -1,4 +1,4 @@
-"""What is wrong with a policy: on sight, and because of the origins that it let in."""
+"""What is wrong with a policy: on sight, or because of the origins that it let in."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _LONGEST_KEPT = 7200
 _MOST_BAD = 3
 # How many wildcards of a policy are read one by one.
 _MOST_READ = 200
-# The worst first. Only the worst is reported, because the entry has to be rewritten anyway.
+# The worst first. Only the worst is reported, because the entry must be rewritten anyway.
 _NOT_INTENDED = ("anybody_allowed", "public_suffix_wildcard", "neighbour_allowed")
 _INTENDED_SITES = ("insecure_origin", "subdomains_with_credentials", "loopback_with_credentials")
 # A name beside the intended one, under a suffix where names are not sold, such as .internal.
 _OWN_SUFFIX = "own_suffix"
 _BY = "by of "
 _OUTSIDE = "outside of request context"
-#: The entries that no origin can be read off (patterns and callables), and what they were made for.
+#: Patterns and callables, which do not name origins, and the origins that they were made for.
 Intended: TypeAlias = dict[OriginForm, list[Origin]]
 _CAN_BE_TOO_WIDE = re.compile(r"http:|ws:|[^/]*://(?:[^*:/]*\*[^:]|127\.|\[::1|(?:.*\.)?localhost)")
 # The schemes of pages that a server on the user's machine serves; others are those of apps.
@@ -51,7 +51,7 @@ class PolicyChecks:
     """Finds what is wrong with one policy, wherever it applies.
 
     :param debug: whether the app is in debug mode.
-    :ivar opaque: its entries that no origin can be read off: patterns and callables.
+    :ivar opaque: its entries that do not name origins: patterns and callables.
     :ivar callable: the callable among them, or None.
     """
 
@@ -63,7 +63,7 @@ class PolicyChecks:
         self._policy = policy
         self._found = found
         self._debug = debug
-        # Whether anybody who is let in acts as the user.
+        # Whether whoever is let in can act as the user.
         acts = policy.allow_credentials or policy.enforce != "off"
         self._level = Level.ERROR if acts else Level.WARNING
 
@@ -71,7 +71,7 @@ class PolicyChecks:
         self._found.add(code, f"{in_list(self._policy)}{message}", routes, **where)
 
     def on_sight(self, routes: Iterable[Route]) -> None:
-        """Find what shows without any attempt."""
+        """Find what can be seen without any attempt."""
         policy = self._policy
         if policy.compiled.forgets_preflights and policy.max_age and policy.answer_preflight:
             message = (
@@ -138,12 +138,12 @@ class PolicyChecks:
         return False
 
     def failed(self, failure: str, route: Route) -> None:
-        """Add that a callable failed at a route, in ``origins`` or as the ``by`` of a source.
+        """Add a finding: a callable failed on a route, in ``origins`` or as the ``by`` of a source.
 
-        :param failure: in words, how it failed.
+        :param failure: how it failed, in words.
         """
         if any(map(is_unread, views_of(self._policy))):
-            return  # that is found on sight
+            return  # already found on sight
         message = f"{self._callable_in_words()} failed for a hostile origin: {failure}."
         level = None
         if _OUTSIDE in failure:
@@ -163,7 +163,7 @@ class PolicyChecks:
             self._found.count_asked(self.callable, self._callable_in_words(), asked)
 
     def was_asked(self, text: str, decision: Decision) -> bool:
-        """Whether the callable had a say in a decision."""
+        """Whether a decision depended on the callable."""
         policy, origin = self._policy, parse_origin(text)
         if self.callable is None or origin is None or policy.origins == "*":
             return False
@@ -214,8 +214,8 @@ class PolicyChecks:
             self._add_worst(_described(entry, intended[entry], by_code), by_code, routes)
 
     def _is_written(self, text: str, origin: Origin | None) -> bool:
-        """Whether a string of the policy stands for an origin. They are read one by one, and not
-        looked up as the guard does."""
+        """Whether a string of the policy stands for an origin. The strings are read one by one, not
+        looked up as in the guard."""
         compiled = self._policy.compiled
         if text in compiled.raw or compiled.allow is None or text in compiled.allow.exact:
             return True
@@ -266,18 +266,18 @@ class PolicyChecks:
 
 
 class LetIn(NamedTuple):
-    """An origin that was let in, and the number of the policy that has done so."""
+    """An origin that was let in, and the number of the policy that let it in."""
 
     origin: str
     number: int
 
 
 class ListChecks:
-    """The same for all of the policies that are asked in order, or for the only one.
+    """Finds what is wrong with several policies that are asked in order, or with a single one.
 
-    :ivar opaque: the entries that no origin can be read off.
-    :ivar asks_callable: whether there are callables among these.
-    :ivar asks_once: whether all of these say the same everywhere.
+    :ivar opaque: the entries that do not name origins.
+    :ivar asks_callable: whether there are callables among them.
+    :ivar asks_once: whether all of these decide the same on every route.
     :ivar answer_preflights: whether the guard responds to every preflight.
     """
 
@@ -290,7 +290,7 @@ class ListChecks:
         self.answer_preflights = all(policy.answer_preflight for policy in policies)
 
     def on_sight(self, routes: Iterable[Route]) -> bool:
-        """Find what shows without any attempt.
+        """Find what can be seen without any attempt.
 
         :returns: whether a pattern is too slow for attempts.
         """
@@ -301,7 +301,7 @@ class ListChecks:
         return is_slow
 
     def failed(self, decision: Decision, route: Route) -> None:
-        """Add that the callable of the policy that decided has failed at a route."""
+        """Add a finding: the callable of the policy that decided failed on a route."""
         self._checks[len(decision.policies) - 1].failed(decision.detail, route)
 
     def count_asked(self, decisions: Iterable[tuple[str, Decision]]) -> None:
@@ -311,7 +311,7 @@ class ListChecks:
             check.count_asked(decisions)
 
     def was_asked(self, text: str, decision: Decision) -> bool:
-        """Whether a callable had a say in a decision."""
+        """Whether a decision depended on a callable."""
         return any(check.was_asked(text, decision) for check in self._checks)
 
     def let_in(self, origins: Iterable[LetIn], intended: Intended, routes: Iterable[Route]) -> None:
@@ -322,7 +322,7 @@ class ListChecks:
 
 
 def _code_of(text: str, origin: Origin, sites: list[str], named: list[str]) -> str:
-    """The code of what is wrong if an origin was let in; "" if nothing is.
+    """The code of the finding if an origin was let in; "" if nothing is wrong.
 
     :param sites: the sites that the entry was made for.
     :param named: the sites that the policy's strings name.
@@ -360,7 +360,7 @@ def _as_regex(text: str) -> str:
 
 
 def _varies_site(pattern: OriginPattern) -> bool:
-    """Whether the wildcard is in the name of a site, and not only in that of one of its pages."""
+    """Whether the wildcard is in the name of a site, and not only in a name below it."""
     return site_of(pattern.example("x")) != site_of(pattern.example("y"))
 
 
@@ -373,8 +373,8 @@ def _example(pattern: OriginPattern) -> str:
 
 
 def _described(entry: OriginForm, intended: list[Origin], let_in: Mapping[str, list[str]]) -> str:
-    """An entry in words, with the plainest host that it was made for. Of a callable, that host has
-    to be part of an origin that was let in."""
+    """An entry in words, with the plainest host that it was made for. For a callable, that host
+    must be part of an origin that was let in."""
     hosts = sorted({origin.host for origin in intended}, key=lambda host: (len(host), host))
     # A single letter stands for any name.
     hosts = [host for host in hosts if "." in host or host in ("localhost", "[::1]")]

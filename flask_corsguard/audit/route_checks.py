@@ -1,9 +1,12 @@
-"""What is wrong with routes and their marks, read off the app without running it."""
+"""What is wrong with routes and their marks, found without running the app."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 from flask.app import Flask
@@ -20,18 +23,23 @@ from flask_corsguard.routing.layers import (
     PATH_PATTERNS_KEY,
     Layer,
     PathPatterns,
+    shared_marks,
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
+from flask_corsguard.runtime.state import AppState, state_of
 from flask_corsguard.text import name_of, source_of
 
 _LOGIN = re.compile(r"(log|sign)[-_]?(in|on|out)|authenticate")
 _FORM_METHOD = "POST"
+# How many files of a static folder are compared with globs.
+_MOST_FILES = 20_000
 
 
 def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Findings) -> None:
     """Look for lost marks, and at exempt routes, credentials, WebSockets, methods and logins."""
     _check_marks(app, routes, found)
+    _check_globs(state_of(app), found)
     for route in routes:
         if route.policy is None:
             _check_exempt(app, route, found)
@@ -39,6 +47,7 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
             _check_credentials(app, route, policy, found)
             _check_override(app, route, policy, found)
         _check_websockets(app, route, found)
+    _check_answered(routes, found)
     _check_usable(routes, found)
     _check_logins(app, settings, routes, found)
 
@@ -63,7 +72,27 @@ def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
                     found.add("lost_mark", message, reached, location=mark.location)
     for unrouted in unrouted_marks(app):
         if not found.has("lost_mark", unrouted.location):
-            found.add("mark_without_route", unrouted.message, location=unrouted.location)
+            code = "mark_without_route" if unrouted.has_target else "mark_without_target"
+            found.add(code, unrouted.message, location=unrouted.location)
+    for location, message in shared_marks(app):
+        found.add("shared_mark", message, location=location)
+
+
+def _check_globs(state: AppState, found: Findings) -> None:
+    """Find globs of ``for_files`` that match no file of the static folder."""
+    for endpoint, marks in state.marks.files.items():
+        blueprint, _, name = endpoint.rpartition(".")
+        owner = state.app.blueprints.get(blueprint) if blueprint else state.app
+        folder = owner.static_folder if owner and name == "static" else None
+        files = [*islice(Path(folder).rglob("*"), _MOST_FILES)] if folder else []
+        if not files or len(files) == _MOST_FILES:
+            continue  # they may be built later; or it is not known
+        names = [file.relative_to(folder or "").as_posix() for file in files]
+        for globs, mark in marks:
+            for glob in globs:
+                if not any(fnmatchcase(name, glob) for name in names):
+                    message = f"{glob!r} matches no file in {folder}."
+                    found.add("glob_without_file", message, location=mark.location)
 
 
 def _functions_of(view: object) -> Iterator[object]:
@@ -91,8 +120,8 @@ def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
 
 
 def _check_override(app: Flask, route: Route, policy: Policy, found: Findings) -> None:
-    """Find a route whose view may write headers of its own in place of its policy's. That it sends
-    credentials, or none at all, can only be read off its code."""
+    """Find a route whose view may write headers of its own instead of its policy's. Whether it
+    allows credentials, or sends any, can only be read from its code."""
     if not policy.dangerously_let_views_override:
         return
     message = "Any Access-Control-* headers that the view sends are kept. The audit has seen none."
@@ -145,7 +174,7 @@ def _check_credentials(app: Flask, route: Route, policy: Policy, found: Findings
 
 
 def _is_protected(app: Flask, endpoint: str) -> bool:
-    """Whether Flask-WTF's CSRFProtect looks at the requests of an endpoint."""
+    """Whether Flask-WTF's CSRFProtect checks the requests to an endpoint."""
     protection = app.extensions.get("csrf")
     if protection is None or not _config(app).get("WTF_CSRF_CHECK_DEFAULT", True):
         return False
@@ -158,7 +187,7 @@ def _is_protected(app: Flask, endpoint: str) -> bool:
 
 def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     """Find a route that accepts WebSocket handshakes from anybody. Every page can send one, with
-    cookies whatever the policy says, and CORS does not apply to it."""
+    cookies and whatever the policy says, because CORS does not apply."""
     view = app.view_functions.get(route.endpoint)
     if "GET" not in route.methods or _refuses(route):
         return
@@ -176,9 +205,23 @@ def _check_websockets(app: Flask, route: Route, found: Findings) -> None:
     found.add("websocket_not_enforced", message, [route], fields=("enforce",))
 
 
+def _check_answered(routes: list[Route], found: Findings) -> None:
+    """Find preflights that nobody responds to."""
+
+    def url_of(route: Route) -> tuple[object, ...]:
+        return route.rule, route.url_rule.host, route.url_rule.subdomain
+
+    accepting = {url_of(route) for route in routes if "OPTIONS" in (route.url_rule.methods or ())}
+    for route in routes:
+        is_answered = url_of(route) in accepting or route.url_rule.methods is None
+        if not is_answered and any(p.origins and not p.answer_preflight for p in route.policies):
+            message = "answer_preflight=False, and no view accepts OPTIONS here."
+            found.add("preflight_unanswered", message, [route], fields=("answer_preflight",))
+
+
 def _check_usable(routes: list[Route], found: Findings) -> None:
-    """Find a mark, or a default policy, that allows origins and then lets none of its routes be
-    used. One that does so for some of them is meant for the others."""
+    """Find a mark, or a default policy, that allows origins but makes none of its routes usable. If
+    only some routes are unusable, it is meant for the others."""
     fields = ("methods", "origins")
     by_setter: dict[tuple[str, Layer | None, str], list[tuple[Route, str]]] = {}
     for route in routes:
@@ -218,7 +261,7 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
     is_narrowed = patterns is not None and patterns.default_may_differ
     if is_narrowed or not _is_for_everybody(policies_of(settings.default)):
         return
-    # In a list that is the default policy, the others beside '*' may well allow them.
+    # If the default policy is a list, the policies before '*' may well allow them.
     with_credentials = [
         route
         for route in routes
@@ -248,7 +291,7 @@ def _is_login(route: Route) -> bool:
 
 
 def _refuses(route: Route) -> bool:
-    """Whether other sites' requests that change state are refused, and WebSocket handshakes."""
+    """Whether other sites' WebSocket handshakes, and requests that change state, are refused."""
     return any(policy.enforce in ("unsafe", "all") for policy in route.policies)
 
 

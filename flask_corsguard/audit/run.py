@@ -27,12 +27,12 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
     """Attack every route of an app, and report the policies that let in origins that they should
     not.
 
-    No view runs: the guard only decides about the requests. Sources are read, and their rows
+    No view runs: the guard only decides about the requests. Sources are read, and their rows are
     audited like listed origins. Each route is also sent preflights, to which the guard responds;
-    after that, Flask allows no further set-up of the app.
+    afterwards, Flask allows no further set-up of the app.
 
     :param app: the app.
-    :param progress: called from time to time with the numbers of finished and of all routes.
+    :param progress: called now and then with the numbers of finished and of all routes.
     :raises CorsGuardError: if the app has no guard, or ``CORSGUARD_AUDIT_ACCEPT`` is invalid.
     """
     state = state_of(app)

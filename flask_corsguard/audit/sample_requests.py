@@ -18,14 +18,13 @@ from werkzeug.routing import BaseConverter, Rule
 from flask_corsguard.audit.patterns import samples
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.routing.layers import GuardMarks
+from flask_corsguard.routing.overlap import VARIABLE
 from flask_corsguard.routing.table import Route, file_argument
 from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import AppState
 
-#: ``<converter(arguments):name>``, as werkzeug.routing.rules reads it
-VARIABLE = re.compile(r"<(?:[^<>:]*(?:\([^<>]*\))?:)?([A-Za-z_]\w*)>")
-#: What the variables of a rule are tried with.
-VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
+# Values to try for the variables of a rule.
+_VALUES = ("1", "x", "12345678", "00000000-0000-4000-8000-000000000000")
 # The methods that matter most first: those that change state, then the one that reads.
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
 
@@ -34,7 +33,7 @@ class SampleRequests:
     """Makes requests to one route.
 
     :param base: the URL of the app's root; if left out, one that the rule is for.
-    :ivar path: the path that is asked for, below the app's root.
+    :ivar path: the requested path, below the app's root.
     :ivar is_reachable: whether a URL is known that leads to the route.
     """
 
@@ -79,7 +78,7 @@ class SampleRequests:
         return request
 
     def spelled(self, paths: Iterable[str]) -> Iterator[tuple[str, Request]]:
-        """Requests for other paths, as a server hands these on, as far as they reach the route."""
+        """Requests for other paths, as a server passes them on, if they reach the route."""
         environ = self.environ(preflight=False)
         for path in paths:
             request = self._matched({**environ, "PATH_INFO": path.encode().decode("latin-1")})
@@ -102,13 +101,10 @@ class SampleRequests:
         return self._marked_paths.longest(matched.path) == self._prefix
 
     def _paths(self) -> Iterator[str]:
-        # A private attribute. Without it, every argument is guessed to be "x".
-        converters: Mapping[str, BaseConverter] = getattr(self._rule, "_converters", {})
-        fitting = {name: fitting_value(converter) for name, converter in converters.items()}
-        for values in (fitting, *(dict.fromkeys(fitting, value) for value in VALUES)):
-            yield self._filled({**values, **self._arguments})
-        for values in self._values_under_prefix():
-            yield self._filled({**fitting, **values, **self._arguments})
+        fitting, *others = values_for(self._rule)
+        under_prefix = ({**fitting, **values} for values in self._values_under_prefix())
+        for values in chain([fitting], others, under_prefix):
+            yield filled(self._rule.rule, {**values, **self._arguments})
 
     def _values_under_prefix(self) -> Iterator[dict[str, str]]:
         """Values that may put the rule's URL under the route's path prefix."""
@@ -118,35 +114,41 @@ class SampleRequests:
             for variable in VARIABLE.finditer(segment):
                 rest = "/".join(wanted[number:]).removeprefix(segment[: variable.start()])
                 for value in (rest, f"{rest}/x"):
-                    yield {**values, variable[1]: value}
+                    yield {**values, variable["name"]: value}
                 if rest:
                     value = rest.partition("/")[0]
-                    values[variable[1]] = value.removesuffix(segment[variable.end() :])
+                    values[variable["name"]] = value.removesuffix(segment[variable.end() :])
 
-    def _filled(self, values: Mapping[str, str]) -> str:
-        return VARIABLE.sub(lambda match: values.get(match[1], "x"), self._rule.rule)
+
+def values_for(rule: Rule) -> Iterator[dict[str, str]]:
+    """Values to try for the variables of a rule, those first that their converters accept."""
+    # A private attribute. Without it, every value is guessed to be "x".
+    converters: Mapping[str, BaseConverter] = getattr(rule, "_converters", {})
+    yield {name: _fitting(converter.regex) for name, converter in converters.items()}
+    yield from (dict.fromkeys(converters, value) for value in _VALUES)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """A rule, or its host, with values in place of its variables."""
+    return VARIABLE.sub(lambda match: values.get(match["name"], "x"), text)
 
 
 def host_for(rule: Rule | None, config: Mapping[str, Any]) -> str:
-    """A host that the rule is for, and that the app trusts; or if there is none, the app's own."""
+    """A host that the rule is for and that the app trusts; if there is none, the app's own."""
     # In the forms that werkzeug.sansio.utils.host_is_trusted takes.
     trusted: str | Iterable[str] = config.get("TRUSTED_HOSTS") or "localhost"
     first = trusted if isinstance(trusted, str) else next(iter(trusted))
     name: str = config.get("SERVER_NAME") or first.lstrip(".")
     if rule is not None and rule.host:
-        return VARIABLE.sub("x", rule.host)
+        return filled(rule.host, {})
     if rule is not None and rule.subdomain:
-        return f"{VARIABLE.sub('x', rule.subdomain)}.{name}"
+        return f"{filled(rule.subdomain, {})}.{name}"
     return name
-
-
-def fitting_value(converter: BaseConverter) -> str:
-    """A value that a converter probably accepts."""
-    return _fitting(converter.regex)
 
 
 @functools.lru_cache
 def _fitting(text: str) -> str:
+    """A value that a converter with this regular expression probably accepts."""
     try:
         regex = re.compile(text)
         return next(sample for sample in samples(regex) if regex.fullmatch(sample))
@@ -155,7 +157,7 @@ def _fitting(text: str) -> str:
 
 
 def _file_arguments(route: Route, marks: GuardMarks) -> dict[str, str]:
-    """What a route that serves files has to capture so that its own mark counts."""
+    """What a route that serves files must capture for its own mark to count."""
     name = file_argument(route.url_rule)
     # The folder that is the route's path prefix.
     start, prefix = route.rule.partition("<")[0], f"{route.prefix}/"

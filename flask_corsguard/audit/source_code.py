@@ -1,4 +1,4 @@
-"""What a function's code holds, read without running it."""
+"""What a function's code contains, read without running it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def reachable(start: object) -> Iterator[object]:
     """Everything in the code of a callable, in that of the functions that it calls by name, and in
     the variables that it was made with: functions, classes, strings, compiled patterns.
 
-    Library code is not entered, except that of the library that the callable itself belongs to.
+    Code of libraries is left out, except for the library that the callable belongs to.
     """
     entered = ("", _library_of(start))
 
@@ -78,7 +78,7 @@ def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterato
     waiting = deque([(start, 0)])
     while waiting and len(seen) < _MOST:
         value, depth = waiting.popleft()
-        # To find what a proxy stands for, its function would have to run.
+        # Finding out what a proxy stands for would run its function.
         if id(value) not in seen and depth <= _DEEPEST and type(value) is not LocalProxy:
             seen.add(id(value))
             yield value
@@ -106,8 +106,7 @@ def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
 
 
 def opens_websockets(start: object) -> bool:
-    """Whether a callable's code accepts WebSocket handshakes, with one of the ways that there are
-    in WSGI."""
+    """Whether a callable's code accepts WebSocket handshakes, in one of the ways that WSGI has."""
     for value in reachable(start):
         if isinstance(value, str):
             found = value == "wsgi.websocket"  # of gevent-websocket
@@ -127,7 +126,7 @@ def opens_websockets(start: object) -> bool:
 
 
 def _is_websocket_module(function: FunctionType, name: str) -> bool:
-    """Whether a name in a function's code is that of a module, imported there or for all."""
+    """Whether a name in a function's code is a WebSocket library, imported there or globally."""
     value: object = function.__globals__.get(name)
     full_name = value.__name__ if isinstance(value, ModuleType) else name
     return full_name.partition(".")[0] in _WEBSOCKET_LIBRARIES
@@ -170,7 +169,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _named(value: object, names: Container[str]) -> list[object]:
-    """What code that uses these names can read off a module, a class or an object."""
+    """What code that uses these names can read from a module, a class or an object."""
     if isinstance(value, ModuleType):
         if str(getattr(value, "__file__", None) or _LIBRARIES[0]).startswith(_LIBRARIES):
             return []
@@ -187,7 +186,7 @@ def _named(value: object, names: Container[str]) -> list[object]:
 
 
 def _contents(value: object) -> list[object]:
-    """What an object holds, up to a limit. It can be of any kind, so reading it may fail."""
+    """What an object holds, up to a limit. Reading it may fail, because it can be anything."""
     try:
         return list(islice(_held_by(value), _MOST))
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""The rows of sources, where the audit reads the entries of policies."""
+"""The rows of sources, for the audit to read like entries of policies."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def rows_of(policy: Policy) -> Iterator[str]:
 
 
 def with_rows(policy: Policy) -> Policy:
-    """A policy that lists the rows of its sources instead of these. Equal to *policy*, so that it
-    stands for it."""
+    """A policy that lists the rows of its sources instead of the sources. It equals *policy*, and
+    so can stand for it."""
     allow = policy.compiled.allow
     if allow is None or not allow.sources:
         return policy

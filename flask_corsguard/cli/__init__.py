@@ -1,6 +1,7 @@
 """``flask cors``: list, simulate and audit who may read what.
 
-Every ``flask`` command imports this, so a command's module is imported when it is used.
+Every ``flask`` command imports this module, so the module of each ``cors`` command is imported only
+when that command is used.
 """
 
 import click
@@ -13,7 +14,7 @@ SECTIONS = {
     "See who may read what": {
         "routes": "List every route, its policy, and the line of code that sets it.",
         "check": "Try one request: what the page can read, or why not.",
-        "sources": "Read the origins kept in files, Redis or SQL, and show them.",
+        "sources": "Read the origins kept in files, Redis or SQL, and count them.",
     },
     "Before you deploy": {
         "audit": "Attack every route, and report each policy that is too wide.",
@@ -31,7 +32,7 @@ SECTIONS = {
 
 
 class CommandsInSections(click.Group):
-    """A group whose help has a heading for each kind of command, and cuts no line."""
+    """A group whose help has a heading for each section, and cuts no line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, click passes it
         """The names, in the order of the help."""

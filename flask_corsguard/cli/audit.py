@@ -10,7 +10,11 @@ import click
 from flask.app import Flask
 from flask.cli import ScriptInfo, pass_script_info
 
+from flask_corsguard.audit.findings import Level
+from flask_corsguard.audit.run import audit as attack_routes
+from flask_corsguard.cli import formats
 from flask_corsguard.cli.loading import guarded_app
+from flask_corsguard.cli.sarif import as_sarif
 from flask_corsguard.cli.terminal import console, progress, write
 
 
@@ -23,6 +27,7 @@ from flask_corsguard.cli.terminal import console, progress, write
     show_default=True,
     help="How to print the findings.",
 )
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--fail-on",
     type=click.Choice(("note", "warning", "error")),
@@ -32,19 +37,14 @@ from flask_corsguard.cli.terminal import console, progress, write
 )
 @click.pass_context
 @pass_script_info
-def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> None:
-    """Attack every route, and report who gets in that should not.
+def audit(info: ScriptInfo, context: click.Context, form: str, as_json: bool, fail_on: str) -> None:
+    """Attack every route, and report each policy that is too wide.
 
     Findings that CORSGUARD_AUDIT_ACCEPT accepts do not count.
     """
-    from flask_corsguard.audit.findings import Level
-    from flask_corsguard.audit.run import audit as attack
-    from flask_corsguard.cli import formats
-    from flask_corsguard.cli.sarif import as_sarif
-
     with guarded_app(info) as state, progress("Attacking the routes") as advance:
-        report = attack(state.app, advance)
-    if form == "json":
+        report = attack_routes(state.app, advance)
+    if as_json or form == "json":
         click.echo(formats.as_json(report))
     elif form == "sarif":
         click.echo(as_sarif(report, _file_of(state.app)))
@@ -57,6 +57,6 @@ def audit(info: ScriptInfo, context: click.Context, form: str, fail_on: str) -> 
 
 
 def _file_of(app: Flask) -> Path | None:
-    """The file that made the app, relative to the working directory, as in the marks' locations."""
+    """The file that creates the app, relative to the working directory, like marks' locations."""
     file = getattr(sys.modules.get(app.import_name), "__file__", None)
     return Path(file.removeprefix(os.getcwd() + os.sep)) if file else None

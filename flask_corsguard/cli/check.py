@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 from flask.cli import ScriptInfo, pass_script_info
+from flask.testing import EnvironBuilder
 
-from flask_corsguard.cli.loading import guarded_app, read_sources, warn_of_unrouted_marks
+from flask_corsguard.audit.delivery import Fault, deliver, fault_of, unheard
+from flask_corsguard.audit.findings import RULES
+from flask_corsguard.cli.loading import (
+    UnusableError,
+    guarded_app,
+    read_sources,
+    warn_of_unrouted_marks,
+)
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.protocol.headers import SAFELISTED_METHODS
 from flask_corsguard.protocol.remedies import name_in_list
+from flask_corsguard.runtime.state import AppState
+from flask_corsguard.simulate import UNKNOWN, Simulation, Step, are_swapped, simulate
+from flask_corsguard.testing.engines import ENGINES, EngineName
+from flask_corsguard.testing.exchange import Exchange
 
-if TYPE_CHECKING:
-    from flask_corsguard.audit.delivery import Fault
-    from flask_corsguard.runtime.state import AppState
-    from flask_corsguard.simulate import Simulation
-    from flask_corsguard.testing.engines import EngineName
-    from flask_corsguard.testing.exchange import Exchange
-
-#: The simulated engines. Written down here, because importing them imports the browser.
-ENGINE_NAMES = ("standard", "chromium", "firefox", "webkit")
-
-# What the lines that say what to do begin with.
+# How lines that say what to do begin.
 _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
 
 
@@ -46,7 +49,7 @@ _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
 )
 @click.option(
     "--engine",
-    type=click.Choice(ENGINE_NAMES),
+    type=click.Choice(list(ENGINES)),
     default="standard",
     show_default=True,
     help="The browser to simulate.",
@@ -65,16 +68,16 @@ def check(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Simulate a page's request to URL, and tell what the page can read and why.
+    """Simulate a page's request to URL, and show what the page can read, and why.
 
-    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, it is a WebSocket
-    handshake. No view of the app runs. A preflight is also sent through the app, and the app's
-    hooks run for it. Exits with 0 if the page may read the response, or can
-    use the socket; with 1 if not.
+    With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, the request is a
+    WebSocket handshake. No view of the app runs. A preflight that the guard allows is also sent
+    through the app, whose hooks run for it; so is one for a GET or POST that needs none. Exits with
+    0 if the page may read the response, or can use the socket; with 1 if not.
     """
-    from flask_corsguard.audit.findings import RULES
-    from flask_corsguard.simulate import UNKNOWN, Step, simulate
-
+    if are_swapped(url, origin):
+        meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
+        raise UnusableError(f"URL and --origin are swapped. Write {meant}")
     with guarded_app(info) as state:
         read_sources(state)
         simulation = simulate(
@@ -88,12 +91,12 @@ def check(
         )
         failing = _failing_preflight(state, simulation)
         warn_of_unrouted_marks(state.app)
-    told = _object(simulation, origin, method)
+    result = _object(simulation, origin, method)
     verdict = simulation.verdict
     if failing is not None:
         fault, exchange = failing
-        told |= {"allowed": False, "why": fault.message, "fault": fault.code}
-        # What the browser does after the preflight does not happen.
+        result |= {"allowed": False, "why": fault.message, "fault": fault.code}
+        # The browser sends nothing after this preflight.
         position = next(n for n, step in enumerate(simulation.steps) if step.exchange is exchange)
         lines = [fault.message, f"Change: {RULES[fault.code].change}"]
         if exchange.preflight:
@@ -104,20 +107,16 @@ def check(
         steps = (*simulation.steps[: position + 1], Step(title, tuple(lines)))
         simulation = simulation._replace(steps=steps)
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(result, indent=2))
     else:
         write(_lines(simulation, verdict), console(sys.stdout))
-    context.exit(0 if told["allowed"] else 1)
+    context.exit(0 if result["allowed"] else 1)
 
 
 def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, Exchange] | None:
-    """The first preflight that the guard allows, and that fails if it is really sent through the
-    app; with what is at fault. For a request without a preflight, that request, if something
-    changes who may read the response to its preflight."""
-    from flask.testing import EnvironBuilder
-
-    from flask_corsguard.audit.delivery import deliver, fault_of, unheard
-
+    """The first preflight that the guard allows but that fails on its way through the app, with
+    what is at fault. If the page sends no preflight: the request, if something changes who may read
+    the response to a preflight for it."""
     exchanges = simulation.response.exchanges
     is_simple = not any(exchange.preflight for exchange in exchanges)
     if not is_simple and not simulation.response.readable:
@@ -144,6 +143,8 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
 
 def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
     colour = "green" if verdict == "allowed" else "red"
+    if verdict == "allowed" and simulation.response.status == 404:
+        verdict = "allowed, but no route has this URL (404)"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")
@@ -180,7 +181,7 @@ def _object(simulation: Simulation, origin: str, method: str) -> dict[str, objec
             "reason": decision.reason and decision.reason.name,
             "source": decision.policy_source,
             "location": decision.policy_location,
-            # Of several, those that were asked; the last one decided, if any has.
+            # Those that were asked, in order; the last one decided, if any did.
             "policies": [*filter(None, map(name_in_list, decision.policies))],
             "in_front": decision.in_front,
         },

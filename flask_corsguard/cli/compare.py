@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import click
 
 from flask_corsguard.cli.loading import UnusableError
-from flask_corsguard.cli.terminal import Line, console, progress, write
+from flask_corsguard.cli.terminal import (
+    Line,
+    console,
+    first_few,
+    named_lines,
+    progress,
+    write,
+)
+from flask_corsguard.compare.app_process import AppProcess
+from flask_corsguard.compare.differences import AppDifference, Comparison
+from flask_corsguard.compare.differences import compare as compare_apps
 from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.protocol.origins import parse_origin
 
-if TYPE_CHECKING:
-    from flask_corsguard.compare.differences import AppDifference, Comparison
-
-_MOST_PLACES = 5
 _STYLES = {"wider": "bold red", "narrower": "bold yellow", "error": "bold cyan"}
-# Which origins Flask-CORS was given.
-_WATCH = "flask_corsguard.migrate.recorder:watch"
+#: Records what Flask-CORS is given.
+WATCH = "flask_corsguard.migrate.recorder:watch"
 _CREDENTIALS = {
     "any": "",
     "with": ", only with credentials",
@@ -75,24 +81,20 @@ def compare(
 ) -> None:
     """Compare what pages of other sites can do with two versions of an app.
 
-    BEFORE and AFTER are what flask --app takes: shop, old/shop.py:create_app("dev"). GET and HEAD
-    are sent, which runs views; of other methods, only the preflights. Exits with 0 if nothing
-    differs, with 1 if something does.
+    BEFORE and AFTER are what flask --app takes, such as shop or old/shop.py:create_app("dev"). GET
+    and HEAD requests are sent, which runs views; for other methods, only preflights. Exits with 0
+    if nothing differs, with 1 if something does.
     """
-    from flask_corsguard.compare.app_process import AppProcess
-    from flask_corsguard.compare.differences import compare as compared
-    from flask_corsguard.protocol.origins import parse_origin
-
     for origin in origins:
         if parse_origin(origin) is None:
             raise UnusableError("--origin: write https://app.example.com, as a browser sends it")
     try:
         with (
-            AppProcess(before, watch=_WATCH) as old,
-            AppProcess(after, watch=_WATCH) as new,
+            AppProcess(before, watch=WATCH) as old,
+            AppProcess(after, watch=WATCH) as new,
             progress("Asking both apps") as advance,
         ):
-            comparison = compared(
+            comparison = compare_apps(
                 old,
                 new,
                 origins=origins,
@@ -105,8 +107,8 @@ def compare(
         raise UnusableError(str(error)) from error
     if as_json:
         differences = [difference._asdict() for difference in comparison.differences]
-        told = {"before": before, "after": after, **comparison._asdict()}
-        click.echo(json.dumps(told | {"differences": differences}, indent=2))
+        result = {"before": before, "after": after, **comparison._asdict()}
+        click.echo(json.dumps(result | {"differences": differences}, indent=2))
     else:
         write(lines(comparison), console(sys.stdout))
     fails = comparison.has("wider") if fail_on == "wider" else comparison.differences
@@ -114,7 +116,7 @@ def compare(
 
 
 def lines(comparison: Comparison) -> Iterator[Line]:
-    """What came of a comparison, for people."""
+    """The result of a comparison, for people."""
     for difference in comparison.differences:
         yield Line(difference.kind, _STYLES[difference.kind])
         yield from _about(difference)
@@ -131,16 +133,12 @@ def lines(comparison: Comparison) -> Iterator[Line]:
 
 
 def _about(difference: AppDifference) -> Iterator[Line]:
-    more = len(difference.where) - _MOST_PLACES
-    named = "; ".join(difference.where[:_MOST_PLACES])
     yield Line(f"{difference.title}{_CREDENTIALS[difference.credentials]}.", indent=2)
-    yield Line(f"Where: {named}" + (f"; and {more:,} more" if more > 0 else ""), indent=2)
+    yield Line(f"Where: {first_few(difference.where)}", indent=2)
     yield Line(f"Pages: {', '.join(p or 'of the app itself' for p in difference.pages)}", indent=2)
     headers = [name.title() or "none" for name in difference.headers]
     if len(headers) > 1:
         yield Line(f"Headers: {', '.join(headers)}", indent=2)
     yield Line(difference.fetch, indent=2, for_copying=True)
-    for name in ("before", "after"):
-        first, *others = getattr(difference, name)
-        yield Line(f"{name.title()}: {first}", indent=2)
-        yield from (Line(text, "dim", indent=4) for text in others)
+    yield from named_lines("Before", difference.before)
+    yield from named_lines("After", difference.after)

@@ -8,10 +8,14 @@ from pathlib import Path
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
+from flask_corsguard import __version__
 from flask_corsguard.cli.loading import UnusableError, guarded_app
 from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.export import apache, nginx
+from flask_corsguard.export.regions import Regions
+from flask_corsguard.export.verdicts import Verdicts, in_comment
 from flask_corsguard.path_prefix import read_prefix
-from flask_corsguard.text import printable, text_of
+from flask_corsguard.text import counted, printable, text_of
 
 
 @click.command("export")
@@ -32,7 +36,7 @@ from flask_corsguard.text import printable, text_of
     "--output",
     metavar="DIRECTORY",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Write the files to this directory instead of to standard output.",
+    help="Write the files to this directory instead of standard output.",
 )
 @click.pass_context
 @pass_script_info
@@ -48,14 +52,9 @@ def export(
     """Write the policies of some paths as configuration for SERVER, nginx or apache, which serves
     these paths instead of Flask.
 
-    Nothing is written wider than the policy. Exits with 1, and writes nothing, if SERVER cannot
-    express something: each such policy field is named, with its route.
+    The configuration never allows more than the policies. Exits with 1, and writes nothing, if
+    SERVER cannot express something: each such policy field is named, with its route.
     """
-    from flask_corsguard import __version__
-    from flask_corsguard.export import apache, nginx
-    from flask_corsguard.export.regions import Regions
-    from flask_corsguard.export.verdicts import Verdicts, in_comment
-
     prefixes = _prefixes("--path", paths)
     (mounted_at,) = _prefixes("--mount", [mount])
     if not prefixes and not endpoints:
@@ -79,7 +78,7 @@ def export(
     for problem in problems:
         click.echo(printable(str(problem)), err=True)
     if problems:
-        count = "1 thing" if len(problems) == 1 else f"{len(problems)} things"
+        count = counted(len(problems), "thing")
         click.echo(f"{server} cannot express {count}. Nothing was written.", err=True)
         context.exit(1)
     wanted = [*(f"--path {path}" for path in paths), *(f"--endpoint {e}" for e in endpoints)]

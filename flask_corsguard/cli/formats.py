@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flask_corsguard.audit.findings import Finding, Level, Report
-from flask_corsguard.cli.terminal import Line
-from flask_corsguard.text import printable
+from flask_corsguard.cli.terminal import Line, first_few
+from flask_corsguard.text import counted, printable
 
-_MAX_ROUTES = 5
 _STYLES = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.NOTE: "bold cyan"}
 # https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 _COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
-# Code that comes from no file is in "<stdin>" or the like.
+# Code from no file is in "<stdin>" or the like.
 _FILE_AND_LINE = re.compile(r"([^<\n][^\n]*):([1-9][0-9]{0,8})")
 
 
 def file_and_line(location: str) -> tuple[Path, int] | None:
-    """Read ``app.py:12``; None for a configuration key and for what is in no file."""
+    """Read ``app.py:12``; None for a configuration key, and for code from no file."""
     match = _FILE_AND_LINE.fullmatch(location)
     return (Path(match[1]), int(match[2])) if match else None
 
@@ -33,17 +32,13 @@ def level_name(level: Level) -> str:
 def counts(report: Report) -> str:
     """``12 routes, 3,400 requests tried: 2 errors, 1 warning``."""
     numbers = [
-        _number(sum(finding.level == level for finding in report.findings), level_name(level))
+        counted(sum(finding.level == level for finding in report.findings), level_name(level))
         for level in sorted({finding.level for finding in report.findings}, reverse=True)
     ]
     found = ", ".join(numbers) or "nothing found"
     also = f", {len(report.accepted):,} accepted" if report.accepted else ""
-    tried = f"{_number(report.routes, 'route')}, {_number(report.attempts, 'request')} tried"
+    tried = f"{counted(report.routes, 'route')}, {counted(report.attempts, 'request')} tried"
     return f"{tried}: {found}{also}"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def text_lines(report: Report) -> Iterator[Line]:
@@ -70,9 +65,7 @@ def _sentences(finding: Finding) -> Iterator[str]:
         yield finding.message
     yield f"Where: {_where(finding)}"
     if finding.routes:
-        more = len(finding.routes) - _MAX_ROUTES
-        named = "; ".join(map(str, finding.routes[:_MAX_ROUTES]))
-        yield f"Routes: {named}" + (f"; and {more:,} more" if more > 0 else "")
+        yield f"Routes: {first_few(finding.routes)}"
     if finding.evidence:
         yield f"Let in: {finding.evidence}"
     yield f"Risk: {finding.rule.attack}"

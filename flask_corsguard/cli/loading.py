@@ -10,14 +10,15 @@ import click
 from flask.app import Flask
 from flask.cli import NoAppException, ScriptInfo
 
+from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.routing.layers import unrouted_marks
 from flask_corsguard.runtime.state import AppState, app_context, state_of
-from flask_corsguard.text import described, printable
+from flask_corsguard.text import described, printable, without_traceback
 
 
 class UnusableError(click.ClickException):
-    """The app, or something that was asked for, cannot be used."""
+    """The app, or an argument, cannot be used."""
 
     exit_code = 2
 
@@ -30,10 +31,10 @@ class UnusableError(click.ClickException):
 def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     """The guard of the app that ``flask --app`` names, in that app's context.
 
-    What the app prints meanwhile goes to the standard error, as a program may read the output.
+    What the app prints meanwhile goes to standard error, because a program may read the output.
 
-    :raises UnusableError: if the app cannot be loaded or has no guard, and for whatever fails in
-        the body.
+    :raises UnusableError: if the app cannot be loaded or has no guard, or if anything in the body
+        fails.
     """
     try:
         with redirect_stdout(sys.stderr):
@@ -45,14 +46,12 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     except click.ClickException:
         raise
     except Exception as error:
-        # Some of the app's code failed, a converter, say. Exit code 1 would mean a verdict.
+        # Some of the app's code failed, such as a converter. Exit code 1 would mean a verdict.
         raise UnusableError(f"the app failed: {described(error)}") from error
 
 
 def read_sources(state: AppState) -> None:
-    """Read every source, and write, to the standard error, which cannot be read."""
-    from flask_corsguard.audit.delivery import unheard
-
+    """Read every source, and write to standard error which of them cannot be read."""
     with unheard(state.app):
         state.load_sources()
     for feed in state.current().feeds():
@@ -61,7 +60,7 @@ def read_sources(state: AppState) -> None:
 
 
 def warn_of_unrouted_marks(app: Flask) -> None:
-    """Write, to the standard error, which marks no route has."""
+    """Write to standard error which marks no route has."""
     for mark in unrouted_marks(app):
         click.echo(f"Warning: {printable(mark.message)}", err=True)
 
@@ -70,10 +69,7 @@ def _load(info: ScriptInfo) -> Flask:
     try:
         return info.load_app()
     except NoAppException as error:
-        # Flask's message about a failed import has the whole traceback.
-        words, _, trace = error.message.partition("\n\nTraceback")
-        last = trace.strip().rpartition("\n")[2]
-        raise UnusableError(f"{words}\n{last}".strip()) from error
+        raise UnusableError(without_traceback(error.message)) from error
     except (CorsGuardError, click.ClickException):
         raise
     except Exception as error:

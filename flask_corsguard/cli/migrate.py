@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from flask.cli import ScriptInfo, pass_script_info
 
+from flask_corsguard.cli.compare import WATCH, lines
 from flask_corsguard.cli.loading import UnusableError
 from flask_corsguard.cli.terminal import progress
+from flask_corsguard.compare.app_process import AppProcess, AppProcessError
+from flask_corsguard.compare.differences import compare
+from flask_corsguard.migrate import migrate as migrate_code
+from flask_corsguard.migrate.files import write_files
+from flask_corsguard.migrate.findings import Finding
+from flask_corsguard.migrate.recorder import Recorded
+from flask_corsguard.migrate.report import report_lines
 from flask_corsguard.text import printable
 
-if TYPE_CHECKING:
-    from flask_corsguard.compare.app_process import AppProcess
-
-_WATCH = "flask_corsguard.migrate.recorder:watch"
-# Where Flask looks for an app that nobody has named.
+# Where Flask looks for an app if none is named.
 _UNNAMED = ("wsgi.py", "app.py")
 
 
@@ -39,13 +42,10 @@ def migrate(
 ) -> None:
     """Move the code at PATH, by default the current directory, from Flask-CORS to Flask-CorsGuard.
 
-    Loads the app that flask --app names, to see what it hands to Flask-CORS, and compares it before
-    and after: GET and HEAD are sent to every route. Prints a diff, or writes with --write. Exits
-    with 0 if all is migrated, with 1 if a place was left alone for you to decide.
+    Loads the app that flask --app names, to see what it passes to Flask-CORS, and compares the app
+    before and after: GET and HEAD are sent to every route. Prints a diff; with --write, changes the
+    files. Exits with 0 if everything is migrated, with 1 if something is left for you to decide.
     """
-    from flask_corsguard.migrate.files import write_files
-    from flask_corsguard.migrate.report import told
-
     try:
         run = _Run(info, path, accept_wider, all_methods)
         is_written = write and not run.blocked
@@ -56,46 +56,40 @@ def migrate(
         words = f"the app cannot be loaded, so nothing is compared: {run.unloaded}"
         click.echo(f"Warning: {printable(words)}", err=True)
     unwritten = run.blocked or "Nothing has been written: add --write."
-    for line in told(run.migration, written, unwritten, run.compared):
+    for line in report_lines(run.migration, written, unwritten, run.compared):
         click.echo(line)
     context.exit(1 if run.migration.findings else 0)
 
 
 class _Run:
-    """What the code becomes, and what is known of it.
+    """A migration, compared with the app as it is.
 
-    :ivar migration: the same, with what the comparison finds.
+    :ivar migration: what the code becomes, and what the comparison finds.
     :ivar compared: the lines about the comparison.
     :ivar unloaded: why the app cannot be loaded, or "".
     :ivar blocked: why nothing may be written, or "".
     """
 
     def __init__(self, info: ScriptInfo, path: Path, accept_wider: bool, all_methods: bool) -> None:
-        from flask_corsguard.compare.app_process import AppProcess, AppProcessError
-        from flask_corsguard.migrate import migrate
-
         self.compared: list[str] = []
+        self._recorded: list[Recorded] = []
         self.blocked = self.unloaded = ""
         app = _named(info)
         if not app:
             self.unloaded = "no app is named. Write flask --app shop cors migrate"
         else:
             try:
-                with AppProcess(app, watch=_WATCH) as before:
-                    recorded = before.description.watched
-                    self.migration = migrate(path, recorded)
+                with AppProcess(app, watch=WATCH) as before:
+                    self._recorded = before.description.watched
+                    self.migration = migrate_code(path, self._recorded)
                     if self.migration.files:
                         self._compare(before, accept_wider, all_methods)
             except AppProcessError as error:
                 self.unloaded = " ".join(str(error).splitlines())
         if self.unloaded:
-            self.migration = migrate(path)
+            self.migration = migrate_code(path)
 
     def _compare(self, before: AppProcess, accept_wider: bool, all_methods: bool) -> None:
-        from flask_corsguard.cli.compare import lines
-        from flask_corsguard.compare.app_process import AppProcess, AppProcessError
-        from flask_corsguard.compare.differences import compare
-
         files = self.migration.files
         with AppProcess(before.app, overlay={file.path: file.after for file in files}) as after:
             try:
@@ -128,18 +122,17 @@ class _Run:
                 )
 
     def _find(self, code: str, message: str, today: str, *choices: str) -> None:
-        """Add a finding, at the first line that changes."""
-        from flask_corsguard.migrate.findings import Finding
-
-        first = self.migration.files[0]
-        pairs = enumerate(zip(first.before.split(b"\n"), first.after.split(b"\n"), strict=False), 1)
-        line = next((number for number, (old, new) in pairs if old != new), 1)
-        found = Finding(first.path, line, code, message, today, choices)
+        """Add a finding at the first call that passes options to Flask-CORS."""
+        paths = {file.path.resolve(): file.path for file in self.migration.files}
+        calls = ((paths.get(Path(call.path).resolve()), call.line) for call in self._recorded)
+        first = self.migration.files[0].path, 1
+        path, line = next(((path, line) for path, line in calls if path), first)
+        found = Finding(path, line, code, message, today, choices)
         self.migration = self.migration._replace(findings=(*self.migration.findings, found))
 
 
 def _named(info: ScriptInfo) -> str:
-    """What ``flask --app`` takes to load the app, or ""."""
+    """The name of the app for ``flask --app``, or ""."""
     if info.app_import_path is not None or info.create_app is not None:
         return info.app_import_path or ""
     return next((name for name in _UNNAMED if Path(name).is_file()), "")

@@ -68,7 +68,7 @@ def routes(
     origin: str | None,
     as_json: bool,
 ) -> None:
-    """List every rule and method with its policy, and where that was set."""
+    """List every rule and method with its policy, and where the policy is set."""
     with guarded_app(info) as state:
         found = state.current().table.routes()
         warn_of_unrouted_marks(state.app)
@@ -102,15 +102,15 @@ def routes(
 def _matches(app: Flask, route: Route, path: str) -> bool:
     if "*" in path:
         return fnmatchcase(route.rule, path)
-    # A map of its own: the app's map finds only the first of several rules for one path, and none
-    # on another host.
+    # A map with this rule alone: the app's map finds only the first of several rules for one path,
+    # and none for another host.
     rule = Rule(route.rule, endpoint=route.endpoint)
     alone = Map([rule], converters=app.url_map.converters)
     return route.rule == path or alone.bind("localhost").test(path.partition("?")[0])
 
 
 def _under(path: str, found: Iterable[Route]) -> list[Route]:
-    """The rows with the longest path prefix above a path, of those that differ in nothing else."""
+    """Of rows that differ only in their path prefix, the one with the longest above a path."""
     rows = [r for r in found if path == r.rule or f"{path}/".startswith(f"{r.prefix}/")]
     by_length = sorted(rows, key=lambda row: len(row.prefix))
     longest = {_without_prefix(row): row for row in by_length}
@@ -137,14 +137,14 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
     if route.policy is None:
         return False
     scope = Scope(methods=frozenset(route.methods))
-    # enforce is the same in all of several policies.
+    # All policies of a list have the same enforce.
     is_open = route.url_rule.websocket and route.policies[0].enforce in ("off", "report")
     if is_open and method in (None, "GET"):
         return True  # nothing refuses the handshake
     for name in route.methods:
         # For callables that look at the request. Its real URL is not known.
         request = app.test_request_context("/", method=name, headers={"Origin": origin}).request
-        # A POST needs none. But the answer to one says whether it is refused.
+        # A POST needs none, but the decision about one says whether the POST would be refused.
         preflight = name not in SAFE_METHODS
         question = CorsRequest(origin, name, preflight=preflight, context=request)
         if method is None or name.upper() == method.upper():
@@ -159,7 +159,7 @@ def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool
 
 
 def _may_override(decision: Decision) -> bool:
-    """Whether a view may let in whom its policy does not, and is run for that."""
+    """Whether the view runs, and may let in an origin that its policy does not."""
     policy = decision.policy
     if policy is None:
         return False
@@ -167,7 +167,7 @@ def _may_override(decision: Decision) -> bool:
 
 
 def _admission(policy: Policy, question: CorsRequest) -> str:
-    """Which source of a policy admits an origin for any tenant, as the request is made up.
+    """Which source of a policy admits an origin for some tenant: a made-up request has none.
 
     :raises CheckFailedError: if none does, and one cannot tell.
     """
@@ -184,8 +184,8 @@ def _admission(policy: Policy, question: CorsRequest) -> str:
 
 
 def _object(route: Route) -> dict[str, object]:
-    # As in Python: the policy, or all of several, or None. What was written for one policy cannot
-    # take several for an exempt route, or for the first of them.
+    # As in Python: a policy, a list of policies, or None. So code that was written for one policy
+    # cannot mistake a list for an exempt route, or for the first policy.
     policy: object = None if route.policy is None else fields_of(route.policies[0])
     several: dict[str, object] = {}
     if isinstance(route.policy, Audiences):
@@ -233,7 +233,7 @@ def _write_plain(found: Sequence[Route]) -> None:
 
 
 def _stacked(found: Iterable[Route]) -> Iterator[Line]:
-    """The lines for a narrow terminal, whose columns would be a few letters wide."""
+    """The lines for a terminal that is too narrow for columns."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
         yield from (Line(summary, indent=2) for summary in route.summaries)

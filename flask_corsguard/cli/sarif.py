@@ -19,8 +19,8 @@ _INDEX = {code: number for number, code in enumerate(RULES)}
 def as_sarif(report: Report, app_file: Path | None) -> str:
     """A log of one run.
 
-    :param app_file: the app's own file, for findings in no file: GitHub refuses the whole log if
-        one result has none.
+    :param app_file: the app's own file, for findings that name none: GitHub rejects the whole log
+        if one result has no file.
     """
     seen = Counter[str]()
     results = [

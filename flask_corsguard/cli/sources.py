@@ -16,8 +16,9 @@ from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import InForce
 from flask_corsguard.sources.feed import Feed, views_of
+from flask_corsguard.text import counted
 
-# How many rules of routes a line names.
+# How many rules a line names.
 _MOST_RULES = 3
 
 
@@ -26,10 +27,10 @@ _MOST_RULES = 3
 @click.pass_context
 @pass_script_info
 def sources(info: ScriptInfo, context: click.Context, as_json: bool) -> None:
-    """Read every source in origins now, and tell what it gives.
+    """Read every source in origins now, and show how many rows it has, and which are left out.
 
-    What the workers of a running app know, guard.status() says there. Exits with 1 if a source
-    admits nobody, because it cannot be read.
+    To see what a worker of a running app has read, call guard.status() in that worker. Exits with 1
+    if a source admits nobody, because it cannot be read.
     """
     with guarded_app(info) as state:
         read_sources(state)
@@ -57,7 +58,7 @@ def _uses(feed: Feed, in_force: InForce) -> list[dict[str, Any]]:
 
 
 def _routes(in_force: InForce) -> Iterator[tuple[Route, str]]:
-    """Every route with what sets its policy; and again under the report-only policy."""
+    """Every route with what sets its policy; then the same for the report-only policy."""
     yield from ((route, route.place) for route in in_force.table.routes())
     if in_force.report_only is not None:
         yield from _routes(in_force.report_only)
@@ -66,7 +67,7 @@ def _routes(in_force: InForce) -> Iterator[tuple[Route, str]]:
 def _lines(told: list[dict[str, Any]]) -> Iterator[Line]:
     for source in told:
         yield Line(source["name"], "bold")
-        rows = "1 row" if source["rows"] == 1 else f"{source['rows']:,} rows"
+        rows = counted(source["rows"], "row")
         version = f", version {source['version']}" if source["version"] else ""
         age = "never read" if source["age"] is None else f"read {source['age']:.1f} s ago"
         yield Line(f"{rows}{version}, {age}", indent=2)
@@ -90,8 +91,8 @@ def _lines(told: list[dict[str, Any]]) -> Iterator[Line]:
         yield Line("")
     if told:
         yield Line(
-            "This command has just read the sources. What a worker has read, guard.status()"
-            " shows in that worker."
+            "This command has just read the sources. To see what a worker has read, call"
+            " guard.status() in that worker."
         )
     else:
         yield Line("No policy uses a source.")

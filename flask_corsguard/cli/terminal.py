@@ -1,10 +1,10 @@
-"""Output for people: with rich if it is installed and the output is a terminal, else plain."""
+"""Output for people: with rich if it is installed and writes to a terminal, otherwise plain."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-# Work that takes less gets no progress bar: it would only flicker.
+# Shorter work gets no progress bar, which would only flicker.
 _SECONDS_WITHOUT_BAR = 1.0
+_MOST_PLACES = 5
 
 
 class Line(NamedTuple):
@@ -27,7 +28,7 @@ class Line(NamedTuple):
     :ivar text: the text, which is escaped when it is written.
     :ivar style: a rich style.
     :ivar indent: by how many columns the line is indented.
-    :ivar for_copying: whether it is a command, which is never broken.
+    :ivar for_copying: whether it is to be copied, and so never wrapped.
     """
 
     text: str
@@ -45,6 +46,20 @@ def console(stream: TextIO) -> Console | None:
     except ImportError:
         return None
     return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def first_few(places: Sequence[object]) -> str:
+    """The first five of some places, and the number of others."""
+    more = len(places) - _MOST_PLACES
+    named = "; ".join(map(str, places[:_MOST_PLACES]))
+    return f"{named}; and {more:,} more" if more > 0 else named
+
+
+def named_lines(name: str, texts: Sequence[str]) -> Iterator[Line]:
+    """The lines for a value of one or more lines, with its name."""
+    first, *others = texts
+    yield Line(f"{name}: {first}", indent=2)
+    yield from (Line(text, "dim", indent=4) for text in others)
 
 
 def write(lines: Iterable[Line], to: Console | None) -> None:
@@ -69,7 +84,7 @@ def write(lines: Iterable[Line], to: Console | None) -> None:
 
 @contextmanager
 def progress(words: str) -> Generator[Progress | None]:
-    """A bar on the standard error, if that is a terminal and the work takes long."""
+    """A progress bar on standard error, if that is a terminal and the work takes long."""
     terminal = console(sys.stderr)
     if terminal is None:
         yield None

@@ -15,6 +15,7 @@ from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.config import SETTINGS_FILE
 from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.settings_file import Candidate, candidate
+from flask_corsguard.text import counted
 from flask_corsguard.watched_file import LARGEST_FILE
 
 
@@ -24,11 +25,11 @@ from flask_corsguard.watched_file import LARGEST_FILE
 @click.pass_context
 @pass_script_info
 def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json: bool) -> None:
-    """Check FILE as the settings file of the app, before it is put in its place.
+    """Check FILE as the settings file of the app, before you put it in place.
 
-    The app is loaded with FILE instead of the settings file that it names, which need not be there.
-    Who owns FILE, and its mode, play no part. Exits with 0 if nothing is wrong, with 1 if something
-    is wrong with the settings.
+    The app is loaded with FILE instead of its own settings file, which need not exist. The owner
+    and mode of FILE are not checked. Exits with 0 if nothing is wrong, with 1 if the settings have
+    problems.
     """
     instead = Candidate(file.name, file.read(LARGEST_FILE + 1))
     problems: Sequence[Problem] = ()
@@ -43,7 +44,7 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
                     f" {SETTINGS_FILE} = '/etc/shop/cors.toml' in app.config, before CorsGuard(app)"
                 )
             try:
-                # The app may be older than this command, so that it has read another file.
+                # The app may have been created before this command ran, and read another file.
                 settings = followed.settings(instead.name, instead.content)
                 state.check(settings)
                 lifted = followed.lifted_checks(settings)
@@ -71,8 +72,7 @@ def _lines(
     for place, field in lifted:
         yield Line(f"{name}, {place}: {field}: takes effect only when the app is restarted.")
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        yield Line(f"{name}: {count}.", "bold red")
+        yield Line(f"{name}: {counted(len(problems), 'problem')}.", "bold red")
     else:
         yield Line(f"{name}: no problems.", "bold green")
 

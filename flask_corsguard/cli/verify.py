@@ -11,15 +11,23 @@ import click
 from flask.cli import ScriptInfo, pass_script_info
 
 from flask_corsguard.cli.loading import UnusableError, guarded_app, read_sources
-from flask_corsguard.cli.terminal import Line, console, progress, write
+from flask_corsguard.cli.terminal import (
+    Line,
+    console,
+    first_few,
+    named_lines,
+    progress,
+    write,
+)
+from flask_corsguard.testing.urls import Url, parse_url
+from flask_corsguard.text import counted
 
 if TYPE_CHECKING:
-    from flask_corsguard.testing.urls import Url
     from flask_corsguard.verify.deployment import DeploymentFinding, Verification
 
-# In seconds: how long a run must be for its length to be announced.
+# In seconds. The length of a longer run is announced.
 _SECONDS_UNANNOUNCED = 10
-_MOST_PLACES = 5
+_LOOPBACK = ("localhost", "127.")
 _RATE = click.FloatRange(0.01, 1000)
 _LIMIT = click.IntRange(1)
 
@@ -51,10 +59,10 @@ def verify(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Play the policies against the deployment at URL, where the app's root is.
+    """Ask the deployment whose root is at URL whether it follows the policies.
 
-    Sends preflights for every route and method, and nothing else unless told: no cookies, no
-    faster than --rate. Exits with 0 if the world gets what the policies say, with 1 if not.
+    Sends preflights for every route and method, and nothing else unless told to: no cookies, no
+    faster than --rate. Exits with 0 if all responses follow the policies, with 1 if not.
     """
     try:
         from flask_corsguard.verify.deployment import Deployment
@@ -68,7 +76,7 @@ def verify(
         raise UnusableError("URL: the app's root has no query. Write https://example.com/app")
     gets = [_url("--get", path, base) for path in paths]
     if any(each.origin != base.origin for each in gets):
-        raise UnusableError("--get: a path below URL, on the same host. Write /users/7")
+        raise UnusableError("--get: give a path below URL, on the same host. Write /users/7")
     probe = None if status is None else _url("--status", status, base)
     with guarded_app(info) as state:
         read_sources(state)
@@ -81,22 +89,23 @@ def verify(
             verification = deployment.verify(rate, advance)
     if as_json:
         findings = [finding._asdict() for finding in verification.findings]
-        told = {"url": f"{base}/", **verification._asdict(), "findings": findings}
-        click.echo(json.dumps(told, indent=2))
+        result = {"url": f"{base}/", **verification._asdict(), "findings": findings}
+        click.echo(json.dumps(result, indent=2))
     else:
         write(_lines(str(base), verification), console(sys.stdout))
     context.exit(1 if verification.findings else 0)
 
 
 def _url(name: str, text: str, base: Url | None = None) -> Url:
-    """A whole URL, or a path below the app's root."""
-    from flask_corsguard.testing.urls import parse_url
-
+    """Read a full URL, or a path below the app's root."""
     url = parse_url(f"{base}{text}" if base and text.startswith("/") else text)
     if url is None or url.origin is None or url.userinfo or "#" in text:
         path = " or a path below it, /users/7," if base else ""
         meant = None if "://" in text or "@" in text or "#" in text else text.lstrip("/")
-        hint = f". Did you mean {('/' if base else 'https://') + meant}?" if meant else ""
+        if meant and not base:
+            scheme = "http" if meant.startswith(_LOOPBACK) else "https"
+            raise UnusableError(f"{name}: {meant} has no scheme. Write {scheme}://{meant}")
+        hint = f". Did you mean /{meant}?" if meant else ""
         raise UnusableError(
             f"{name}: write https://example.com,{path} without a user name, a password or #{hint}"
         )
@@ -113,19 +122,16 @@ def _lines(url: str, verification: Verification) -> Iterator[Line]:
     if verification.not_tried:
         yield Line("")
     found = len(verification.findings)
-    words = "nothing found" if not found else "1 finding" if found == 1 else f"{found} findings"
+    words = counted(found, "finding") if found else "nothing found"
     tried = f"{verification.places:,} routes and paths, {verification.requests:,} requests"
     yield Line(f"{url}/: {tried}: {words}.", "bold" if found else "bold green")
 
 
 def _about(finding: DeploymentFinding) -> Iterator[Line]:
     yield Line(f"{finding.title}.", indent=2)
-    more = len(finding.where) - _MOST_PLACES
-    named = "; ".join(finding.where[:_MOST_PLACES])
-    yield Line(f"Where: {named}" + (f"; and {more:,} more" if more > 0 else ""), indent=2)
-    for name in ("sent", "received", "policy"):
-        first, *others = getattr(finding, name)
-        yield Line(f"{name.title()}: {first}", indent=2)
-        yield from (Line(text, "dim", indent=4) for text in others)
+    yield Line(f"Where: {first_few(finding.where)}", indent=2)
+    yield from named_lines("Sent", finding.sent)
+    yield from named_lines("Received", finding.received)
+    yield from named_lines("Policy", finding.policy)
     yield Line(f"Cause: {finding.cause}", indent=2)
     yield Line(f"Change: {finding.change}", indent=2)

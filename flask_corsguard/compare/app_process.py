@@ -1,4 +1,4 @@
-"""An app in a process of its own, so that two apps with modules of the same names do not meet."""
+"""An app in a process of its own, so that modules of two apps may have the same names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flask_corsguard.errors import CorsGuardError
 
 # In seconds.
 _LONGEST_LOADING = 120
-# A slow request is cut off before this; but an app can prevent that.
+# A slow request is cut off before this, unless the app prevents it.
 _LONGEST_SILENCE = 10
 _LONGEST_END = 1
 
@@ -33,17 +33,16 @@ def _serve(*arguments: Any) -> None:
 
 
 class AppProcess:
-    """An app, loaded in another process. A context manager: the process, and what it has started,
-    end with the body.
+    """An app, loaded in another process. This is a context manager: the process, and what it has
+    started, end with the body.
 
     :param app: what ``flask --app`` takes: ``shop``, ``old/shop.py:create_app("dev")``.
-    :param overlay: the bytes to read in the place of some files: of modules, and of what
+    :param overlay: bytes to read instead of some files: modules, and what
         ``app.config.from_pyfile`` reads.
     :param watch: ``"package.module:function"``, called without arguments before the app is
         loaded. What it returns, and fills later, comes back as ``description.watched``.
-    :ivar spent: how many seconds the requests have taken: of CPU time, or a tenth of the clock's if
-        that is more.
-    :raises AppProcessError: where the body begins, if the app cannot be loaded.
+    :ivar spent: how many seconds of CPU time the requests have taken; a tenth of the time by the
+        clock, if that is more.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class AppProcess:
         self.app = app
         self.spent = 0.0
         replaced = {os.path.realpath(path): data for path, data in (overlay or {}).items()}
-        # Not forked: neither threads nor modules of this process may come along.
+        # Not forked, so that no threads or modules of this process come along.
         context = multiprocessing.get_context("spawn")
         self._connection, self._theirs = context.Pipe()
         arguments = (self._theirs, app, replaced, watch)
@@ -61,7 +60,10 @@ class AppProcess:
 
     @property
     def description(self) -> Description:
-        """What there is to ask of the app. Waits until it is loaded."""
+        """What to ask the app. Waits until it is loaded.
+
+        :raises AppProcessError: if it cannot be loaded.
+        """
         if self._description is None:
             found: Description | str = self._received("while it was loaded", _LONGEST_LOADING)
             if isinstance(found, str):
@@ -70,9 +72,10 @@ class AppProcess:
         return self._description
 
     def ask(self, asks: list[Ask]) -> Iterator[tuple[Seen, Seen] | str]:
-        """Send requests. What came of each follows, without and with credentials; or in words, why
-        nothing came back.
+        """Send requests.
 
+        :returns: for each, the results without and with credentials; or in words, why there are
+            none.
         :raises AppProcessError: if the process ends or hangs.
         """
         self._connection.send(asks)
@@ -105,7 +108,7 @@ class AppProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._connection.close()  # the process ends by itself then
+        self._connection.close()  # then the process ends by itself
         try:
             wait([self._process.sentinel], _LONGEST_END)
         finally:

@@ -1,4 +1,4 @@
-"""Which requests to send to both apps, what matters most first."""
+"""The requests to send to both apps, the most important first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask_corsguard.compare.messages import Ask, Description, SampleUrl
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origins import parse_origin
 
-#: A site that no app means.
+#: A site that no app means to allow.
 OTHER = "https://other.example"
 _OPAQUE = "null"
 _UNLISTED_HEADER = "x-corsguard-compare"
@@ -20,7 +20,7 @@ _TURNS_FOR_A_RANK = 10
 
 def urls_of(descriptions: Iterable[Description], skip: Sequence[str]) -> list[SampleUrl]:
     """A URL for each rule of either app, with the methods of both; in turns from each blueprint or
-    module, so that what does not fit is of all of them.
+    module, so that none is left out if time is short.
 
     :param skip: patterns of the rules to leave out.
     """
@@ -40,7 +40,7 @@ def urls_of(descriptions: Iterable[Description], skip: Sequence[str]) -> list[Sa
 
 
 def representative(lists: Iterable[Iterable[str]]) -> list[str]:
-    """One of the origins that stand in the same lists: no policy tells these apart."""
+    """One origin of each group that is in the same lists: no policy tells the others apart."""
     standing: dict[str, set[int]] = {}
     for number, origins in enumerate(lists):
         for origin in origins:
@@ -64,10 +64,10 @@ def foreign_asks(
     *,
     all_methods: bool,
 ) -> list[Ask]:
-    """The requests from other origins. What matters most comes first: a little of each route, and
-    soon all of the first routes of each blueprint.
+    """The requests from other origins, the most important first: some for each route, and soon all
+    for the first routes of each blueprint.
 
-    :param origins: the pages' origins, besides those that no app means.
+    :param origins: the pages' origins, besides ``null`` and :data:`OTHER`.
     :param all_methods: whether other methods than GET and HEAD are sent after their preflight.
     """
     asks: dict[Ask, int] = {}
@@ -77,7 +77,7 @@ def foreign_asks(
     turn: Counter[str] = Counter()
     for url in urls:
         reading = _reading(url)
-        # Those that change something first.
+        # Methods that change something come first.
         methods = sorted(set(url.methods) - {"HEAD"}, key=lambda name: (name in SAFE_METHODS, name))
         for page, later in pages.items():
             found = [(later, Ask(url.url, reading, page))] if reading else []

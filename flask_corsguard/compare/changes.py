@@ -24,11 +24,11 @@ TITLES: dict[tuple[What, Kind], str] = {
 
 
 def changes(before: Seen, after: Seen, *, admitted: bool) -> Iterator[tuple[What, Kind]]:
-    """What has become wider or narrower for one request. How long a preflight is remembered, and a
-    status that differs alone, are neither.
+    """What has become wider or narrower for one request. Neither the time for which a preflight is
+    remembered nor a different status alone counts.
 
     :param admitted: whether the origin could read a success at this URL before, or send a request
-        that needs a preflight. An error that it can read now is then a kind of its own.
+        that needs a preflight. If it can now read an error, that is a kind of its own.
     """
     if before.sent != after.sent:
         yield "sent", "wider" if after.sent else "narrower"

@@ -1,4 +1,4 @@
-"""What there is to ask of an app: its URLs, and the origins and headers that it names."""
+"""What to ask an app: its URLs, and the origins and headers that it names."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from flask.app import Flask
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import Rule
 from werkzeug.test import create_environ
 
 from flask_corsguard.audit.intended_origins import intended_by, probably_admitted
-from flask_corsguard.audit.sample_requests import (
-    VALUES,
-    VARIABLE,
-    fitting_value,
-    host_for,
-)
+from flask_corsguard.audit.sample_requests import filled, host_for, values_for
 from flask_corsguard.compare.messages import Description, SampleUrl
 from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.protocol.origins import parse_origin, parse_pattern
@@ -28,7 +23,7 @@ from flask_corsguard.runtime.requests import matched_request
 from flask_corsguard.runtime.state import app_context, state_of
 from flask_corsguard.testing.urls import DECODED_PATH_SAFE
 
-# Of each policy. Among more, those that nothing tells apart are left out later.
+# For each policy. Origins that no policy tells apart are left out later.
 _MOST_ORIGINS = 100
 _MOST_PREFIXES = 20
 _SEPARATORS = re.compile(r"[\s,;|]+")
@@ -38,8 +33,8 @@ _NOWHERE = "corsguard-compare"
 def describe(app: Flask, watched: Any) -> Description:
     """Look at an app. No view runs.
 
-    :param watched: objects with ``options``, and perhaps ``resources``, as
-        :class:`flask_corsguard.migrate.recorder.Recorded` has them; or anything else.
+    :param watched: objects with ``options``, and perhaps ``resources``, such as
+        :class:`flask_corsguard.migrate.recorder.Recorded`; or anything else.
     """
     urls, unreachable = list[SampleUrl](), list[str]()
     for rule in app.url_map.iter_rules():
@@ -50,7 +45,8 @@ def describe(app: Flask, watched: Any) -> Description:
             if rule.host or rule.subdomain
             else rule.rule
         )
-        url = next(filter(None, (_reached(app, rule, path) for path in _paths(rule))), None)
+        paths = (filled(rule.rule, values) for values in values_for(rule))
+        url = next(filter(None, (_reached(app, rule, path) for path in paths)), None)
         if url is None:
             unreachable.append(shown)
             continue
@@ -71,18 +67,8 @@ def _config(app: Flask) -> dict[str, Any]:
     return cast("dict[str, Any]", app.config)
 
 
-def _paths(rule: Rule) -> Iterator[str]:
-    # A private attribute. Without it, every argument is guessed to be "x".
-    converters: Mapping[str, BaseConverter] = getattr(rule, "_converters", {})
-    fitting = {name: fitting_value(converter) for name, converter in converters.items()}
-    for values in (fitting, *(dict.fromkeys(fitting, value) for value in VALUES)):
-        parts = VARIABLE.split(rule.rule)  # each second one is a name
-        parts[1::2] = [values.get(name, "x") for name in parts[1::2]]
-        yield "".join(parts)
-
-
 def _reached(app: Flask, rule: Rule, path: str) -> str | None:
-    """The URL of a path, if that leads to the rule."""
+    """The URL of a path, if it leads to the rule."""
     base = f"https://{host_for(rule, _config(app))}"
     found = _rule_at(app, base, path, min(rule.methods or {"GET"}))
     return base + quote(path, safe=DECODED_PATH_SAFE) if found is rule else None
@@ -102,7 +88,7 @@ def _environ(base: str) -> dict[str, Any]:
 
 
 def _paths_without_route(app: Flask) -> Iterator[SampleUrl]:
-    """What leads to a 404: below the root, and below what rules begin with."""
+    """Paths that lead to a 404: below the root, and below the first segments of rules."""
     base = f"https://{host_for(None, _config(app))}"
     begins = (rule.rule.split("/")[1:-1][:1] for rule in app.url_map.iter_rules())
     distinct = dict.fromkeys(f"/{first}" for (first,) in filter(None, begins) if "<" not in first)
@@ -125,7 +111,7 @@ def _named_by_guard(app: Flask) -> Iterator[tuple[Iterable[str], Iterable[str]]]
 
 
 def _named_by_calls(watched: Any) -> Iterator[tuple[Iterable[str], Iterable[str]]]:
-    """The same of each call of Flask-CORS, and of each of its resources."""
+    """The same for each call of Flask-CORS, and for each of its resources."""
     for call in _listed(watched):
         resources = (options for _, options in getattr(call, "resources", ()))
         for options in (getattr(call, "options", {}), *resources):
@@ -143,13 +129,13 @@ def _of_entry(entry: Any) -> Iterable[str]:
     """The origins that one entry of Flask-CORS names."""
     if isinstance(entry, str) and parse_origin(entry) is not None:
         return [entry]
-    with suppress(re.error, TypeError):  # "*" is no pattern either
+    with suppress(re.error, TypeError):  # "*" is not a pattern
         return map(str, intended_by(re.compile(entry), {}))
     return []
 
 
 def _in_configuration(config: Mapping[str, Any]) -> Iterator[str]:
-    """The origins in keys such as ``FRONTEND_ORIGIN``, which code of the app's own may read."""
+    """The origins in keys such as ``FRONTEND_ORIGIN``, which the app's own code may read."""
     for key, value in config.items():
         if "CORS" in key or "ORIGIN" in key:
             texts = (entry for entry in _listed(value) if isinstance(entry, str))

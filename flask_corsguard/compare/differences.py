@@ -14,13 +14,13 @@ from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 
 Progress = Callable[[int, int], None]
 Mode = Literal["any", "with", "without"]
-# Of one request, what came of it before and after, each without and with credentials.
+# The results of one request: before and after, each without and with credentials.
 _Both = tuple[tuple[Seen, Seen], tuple[Seen, Seen]]
 _Key = tuple[Kind, What, Mode]
 
 _MOST_ORIGINS = 6
 _AT_ONCE = 64
-# How often what differs is asked for again, and in which part of the time.
+# How often requests with different results are repeated, and the part of the time for that.
 _REPEATS = 2
 _TIME_FOR_REPEATS = 0.25
 _MOST_NAMED = 5
@@ -30,18 +30,19 @@ _ORDER: tuple[Kind, ...] = ("wider", "narrower", "error")
 class AppDifference(NamedTuple):
     """A difference, with all requests that show it.
 
-    :ivar kind: ``wider``, ``narrower``, or ``error``: an error that can be read now, by an origin
-        that could read other responses there.
+    :ivar kind: ``wider``, ``narrower``, or ``error``: an origin can now read an error where it
+        could already read other responses.
     :ivar what: ``sent``, ``read``, ``headers`` or ``refused``.
     :ivar title: both in words.
-    :ivar credentials: ``with``, ``without`` or ``any``: with which ``credentials`` it shows.
+    :ivar credentials: ``with`` or ``without`` if it shows only with, or without, credentials;
+        otherwise ``any``.
     :ivar where: the methods and rules.
     :ivar pages: the origins of the pages, "" for one of the app itself.
     :ivar headers: the request headers with which it shows; "" stands for none.
     :ivar requests: how many requests show it.
     :ivar fetch: the first of these, as JavaScript to paste into the first page.
-    :ivar before: what came of that before, line by line.
-    :ivar after: what comes of it now.
+    :ivar before: the result of that before, line by line.
+    :ivar after: the result now.
     """
 
     kind: Kind
@@ -58,12 +59,12 @@ class AppDifference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What came of it.
+    """The result of a comparison.
 
-    :ivar differences: what got wider first, and of that what most requests show.
+    :ivar differences: those of kind ``wider`` first; of one kind, those that most requests show.
     :ivar pages: the origins that asked.
-    :ivar left_out: in sentences, what was not compared.
-    :ivar routes: how many rules, and paths without a route, were asked for.
+    :ivar left_out: sentences about what was not compared.
+    :ivar routes: how many rules, and paths without a route, were requested.
     :ivar requests: how many requests each app got.
     """
 
@@ -88,15 +89,16 @@ def compare(
     skip: Sequence[str] = (),
     advance: Progress | None = None,
 ) -> Comparison:
-    """Ask both apps the same, and say where what comes back differs.
+    """Send both apps the same requests, and compare what pages can do and read.
 
-    GET and HEAD are sent, which runs views; of other methods, the preflights alone.
+    GET and HEAD requests are sent, which runs views; for other methods, only preflights.
 
-    :param origins: further origins to ask from; those that the apps name are found.
-    :param seconds: the CPU time that each app's responses may take; what does not fit is said.
+    :param origins: origins to ask from, besides those that the apps name.
+    :param seconds: the CPU time that each app's responses may take. What does not fit is in
+        ``left_out``.
     :param all_methods: send the other methods too. This changes and deletes data.
     :param skip: patterns of rules that are left out, such as ``/admin/*``.
-    :param advance: told how many requests have been sent, of how many.
+    :param advance: called with the numbers of sent and of all requests.
     :raises AppProcessError: if an app cannot be loaded, or its process ends.
     """
     run = _Run(before, after, seconds, advance)
@@ -131,9 +133,9 @@ def compare(
 
 
 class _Run:
-    """Both apps, and what came of each request.
+    """Both apps, and the result of each request.
 
-    :ivar results: in the order in which they were asked.
+    :ivar results: in the order of the requests.
     """
 
     def __init__(
@@ -159,8 +161,10 @@ class _Run:
                 self._advance(start + len(chunk), len(asks))
 
     def is_unstable(self, groups: Iterable[Iterable[Ask]]) -> Callable[[Ask], bool]:
-        """Ask for what differs again, for one of each group first, as far as the time goes; and say
-        what does not come back the same."""
+        """Repeat requests whose results differ, one of each group first, while there is time.
+
+        :returns: a function that says whether a request's result changes from time to time.
+        """
         end = self._spent() + self._seconds * _TIME_FOR_REPEATS
         waiting = [[*group] for group in groups]
         while (asks := [group.pop(0) for group in waiting if group]) and self._spent() < end:
@@ -185,20 +189,20 @@ class _Run:
         return max(app.spent for app in self._apps)
 
     def origins_in_responses(self) -> list[str]:
-        """The origins that code of the app's own writes into a header, whoever asks."""
+        """The origins that the app's own code writes into a header, whoever asks."""
         seen = (seen for both in self.results.values() for seen, _ in both)
         headers = (header for each in seen for header in each.headers)
         return [value for name, value in headers if name.lower() == ALLOW_ORIGIN.lower()]
 
     def left_out(self, routes: int) -> Iterator[str]:
-        """In sentences, what was not compared."""
+        """Sentences about what was not compared."""
         if self._unasked:
             none = len(self._unasked - {ask.url for ask in self.results})
             yield (
                 f"{self._number_unasked:,} requests, for which {self._seconds:g} s of CPU time were"
                 f" not enough: of {routes:,} routes, {routes - len(self._unasked):,} were compared"
                 f" in full, {len(self._unasked) - none:,} in part, {none:,} not at all."
-                " Give it more with --seconds."
+                " Allow more with --seconds."
             )
         yield from [*self._failed][:_MOST_NAMED]
         if (more := len(self._failed) - _MOST_NAMED) > 0:
@@ -208,7 +212,7 @@ class _Run:
 
 
 def _is_same(one: _Both, other: _Both) -> bool:
-    """Whether a page can do the same, for both apps. Statuses may differ."""
+    """Whether each app lets a page do the same in both results. Statuses may differ."""
     pairs = zip((*one[0], *one[1]), (*other[0], *other[1]), strict=True)
     return not any(any(changes(a, b, admitted=False)) for a, b in pairs)
 
@@ -232,17 +236,17 @@ def _differences(run: _Run, rules: Mapping[str, str]) -> tuple[AppDifference, ..
             key = (kind, what, "without" if not is_credentialed else mode)
             found.setdefault((key, ask.page), []).append(ask)
     is_unstable = run.is_unstable(found.values())
-    # What shows in the same requests of several pages is one difference.
+    # A difference that the same requests show for several pages is one.
     merged: dict[tuple[_Key, frozenset[Ask]], list[Ask]] = {}
     for (key, _), asks in found.items():
         stable = [ask for ask in asks if not is_unstable(ask)]
         anywhere = frozenset(ask._replace(page="") for ask in stable)
         merged.setdefault((key, anywhere), []).extend(stable)
-    told = [_told(key, asks, run, rules) for (key, _), asks in merged.items() if asks]
-    return tuple(sorted(told, key=lambda each: (_ORDER.index(each.kind), -each.requests)))
+    listed = [_difference(key, asks, run, rules) for (key, _), asks in merged.items() if asks]
+    return tuple(sorted(listed, key=lambda each: (_ORDER.index(each.kind), -each.requests)))
 
 
-def _told(key: _Key, asks: list[Ask], run: _Run, rules: Mapping[str, str]) -> AppDifference:
+def _difference(key: _Key, asks: list[Ask], run: _Run, rules: Mapping[str, str]) -> AppDifference:
     kind, what, credentials = key
     mode = int(credentials == "with")
     before, after = (seen[mode] for seen in run.results[asks[0]])

@@ -1,4 +1,4 @@
-"""The process that has one of the apps: loads it, describes it, and asks it."""
+"""The process of one app, which loads it, describes it and sends it requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_corsguard.compare.description import describe
 from flask_corsguard.compare.messages import Ask, Description
 from flask_corsguard.compare.page_requests import seen_by_page
 from flask_corsguard.errors import CorsGuardError
-from flask_corsguard.text import described
+from flask_corsguard.text import described, without_traceback
 
 # What a request may take, in seconds.
 _LONGEST = 2.0
@@ -35,15 +35,15 @@ _BETWEEN_LOOKS = 0.5
 
 
 def serve(connection: Connection, app_name: str, overlay: Mapping[str, bytes], watch: str) -> None:
-    """Send a description of the app, or why there is none; then what comes of each :class:`Ask`
-    in the lists that arrive, and after each list the seconds of CPU time and of the clock.
+    """Send a description of the app, or why there is none; then the result of each :class:`Ask` in
+    the lists that arrive, and after each list the seconds by the CPU and by the clock.
 
-    :param overlay: real path -> what to read there instead of the file.
+    :param overlay: real path -> the bytes to read instead of that file.
     """
     _end_with(os.getppid())
-    _write_to(2, 1)  # what the app prints is no output of the command
+    _write_to(2, 1)  # what the app prints is not the command's output
     sys.argv = ["flask"]  # an app may read its arguments
-    # As in each command of flask's, app.run() does nothing then.
+    # Then app.run() does nothing, as in every flask command.
     os.environ["FLASK_RUN_FROM_CLI"] = "true"
     loaded = _loaded(app_name, overlay, watch)
     if isinstance(loaded, str):
@@ -73,16 +73,14 @@ def _loaded(
             _read_instead(overlay)
         watched: Any = import_string(watch)() if watch else None
         app = ScriptInfo(app_import_path=app_name, set_debug_flag=False).load_app()
-        # An exception is a response, as where the app is deployed.
+        # An exception becomes a response, as in production.
         app.config["PROPAGATE_EXCEPTIONS"] = False
         if hasattr(watched, "loaded"):
             watched.loaded(app)
         description = describe(app, watched)
         pickle.dumps(description)
     except NoAppException as error:
-        # Flask's message about a failed import has the whole traceback.
-        words, _, trace = error.message.partition("\n\nTraceback")
-        return f"{words}\n{trace.strip().rpartition(chr(10))[2]}".strip()
+        return without_traceback(error.message)
     except (CorsGuardError, click.ClickException) as error:
         return str(error)
     except SystemExit as error:
@@ -107,7 +105,7 @@ def _asked(app: Flask, ask: Ask, slow: set[str]) -> object:
 
 
 class _TooSlowError(BaseException):
-    """A request takes too long. No view takes this for an error of its own."""
+    """A request takes too long. Views cannot mistake this for an error of their own."""
 
 
 def _cut(*_: object) -> None:
@@ -116,7 +114,7 @@ def _cut(*_: object) -> None:
 
 @contextmanager
 def _limited() -> Generator[None]:
-    """Cut off what takes long, where the system can."""
+    """Cut off a body that takes too long, if the system can."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -145,7 +143,7 @@ def _write_to(target: int, stream: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process, and those that the app starts, when the command has gone."""
+    """End this process, and those that the app starts, when the command has ended."""
     if not hasattr(os, "setsid"):
         return
     os.setsid()
@@ -160,11 +158,11 @@ def _end_with(parent: int) -> None:
 
 
 def _read_instead(overlay: Mapping[str, bytes]) -> None:
-    """Have Python, and ``Config.from_pyfile``, read other text in the place of some files."""
+    """Have Python, and ``Config.from_pyfile``, read other bytes instead of some files."""
     get_code, from_pyfile = SourceFileLoader.get_code, Config.from_pyfile
 
     def code_of(loader: SourceFileLoader, fullname: str) -> types.CodeType | None:
-        # Not only the text: a cache beside the file has its old code.
+        # Replaces more than the source, because a cache beside the file has its old code.
         path = loader.get_filename(fullname)
         data = overlay.get(os.path.realpath(path))
         return get_code(loader, fullname) if data is None else loader.source_to_code(data, path)

@@ -1,4 +1,4 @@
-"""What the command and the processes of the apps tell each other."""
+"""The messages between the command and the processes of the apps."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class SampleUrl(NamedTuple):
 
 
 class Description(NamedTuple):
-    """An app, as far as a comparison needs it.
+    """What a comparison needs to know about an app.
 
     :ivar unreachable: the rules that no URL was found for.
-    :ivar origins: for each policy, or call of Flask-CORS, the origins that it names.
+    :ivar origins: the origins that each policy, or call of Flask-CORS, names.
     :ivar headers: the request headers that any of them names, in lower case.
     :ivar watched: what the function given as *watch* returned.
     """
@@ -42,7 +42,7 @@ class Ask(NamedTuple):
 
     :ivar page: the page's origin, ``null``, or "" for a page of the app itself.
     :ivar headers: the headers that the page sets, in lower case.
-    :ivar send: whether the request itself is sent, and not its preflight alone.
+    :ivar send: whether the request itself is sent, and not only its preflight.
     """
 
     url: str
@@ -66,11 +66,11 @@ class Ask(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What came of it.
+    """The result of one call.
 
     :ivar status: the last response's status.
     :ivar refused: whether a guard has refused the request, so that no view ran.
-    :ivar sent: whether the browser sends the request: it needs no preflight, or that passes.
+    :ivar sent: whether the browser sends the request: it needs no preflight, or passes it.
     :ivar readable: whether the page may read the response.
     :ivar exposed: the response headers that JavaScript may read beyond the safelisted ones; ``*``
         stands for all.

@@ -28,14 +28,14 @@ _UNREAD = SAFELISTED_RESPONSE_HEADERS | FORBIDDEN_RESPONSE_HEADERS
 
 def seen_by_page(app: WsgiApp, ask: Ask) -> tuple[Seen, Seen]:
     """Play one call, without and with ``credentials: "include"``. The browser has no cookies, so
-    both send the same bytes, which are sent once."""
+    both would send the same bytes, which are sent once."""
     url = _parsed(ask.url)
     assert url is not None
     page = parse_origin(ask.page) if ask.page else url.origin
     request = FetchRequest(_ENGINE, page, [url], ask.method, ask.with_values())
-    # What a redirect leads to is another request.
+    # The target of a redirect would be another request.
     request.credentials, request.redirect = "omit", "manual"
-    # The preflight alone: no server is given for the request after it.
+    # For a preflight alone, there is no server for the request after it.
     servers = repeat(_headers_only(app), 2 if ask.send else 1)
     with suppress(BlockedError, StopIteration):  # judged below
         Network(lambda _: next(servers), _ENGINE).fetch(request)
@@ -72,8 +72,8 @@ def _judged(request: FetchRequest, requester: Requester) -> Seen:
 
 
 def _headers_only(app: WsgiApp) -> WsgiApp:
-    """The app without its bodies, so that a stream ends; and with a response where it fails, as a
-    server gives one."""
+    """The app without its bodies, so that streams end; if it fails, it responds with 500, as on a
+    server."""
 
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = False

@@ -1,8 +1,8 @@
 """Verdicts as configuration for Apache httpd 2.4.
 
-``SetEnvIf`` notes which origins, methods and headers are allowed by which policy, before the path
-counts; of its lines, the last that matches wins. ``<If>`` looks at the path as Apache normalises
-it. No expression reads a request header by ``%{HTTP:...}``, which would add that to ``Vary``.
+``SetEnvIf`` records which origins, methods and headers each policy allows, whatever the path; of
+its lines, the last that matches wins. ``<If>`` looks at the path as Apache normalises it. No
+expression reads a request header with ``%{HTTP:...}``, which would add the header to ``Vary``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from flask_corsguard.export.expressions import ALIAS, ANY_METHOD
-from flask_corsguard.export.regions import Unsayable
+from flask_corsguard.export.regions import Inexpressible
 from flask_corsguard.export.verdicts import (
     METHOD,
     NAMES,
@@ -35,7 +35,7 @@ INTRODUCTION = (
 )
 WARNING = ""
 
-# The scanner of expressions keeps no more: MAX_STRING_LEN is 8192.
+# Apache reads no longer expressions: MAX_STRING_LEN is 8192.
 _LONGEST_EXPRESSION = 8000
 _METHOD = "Access-Control-Request-Method"
 _NAMES = "Access-Control-Request-Headers"
@@ -63,15 +63,15 @@ def sections(verdicts: Verdicts) -> tuple[list[str]]:
     return ([*_File(verdicts).lines()],)
 
 
-def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
-    """What Apache alone cannot say."""
+def problems(verdicts: Verdicts) -> Iterator[Inexpressible]:
+    """What Apache, unlike nginx, cannot express."""
     for path, method, _, name in verdicts.rows:
         longest = len(path) + len(method)
         if longest > _LONGEST_EXPRESSION:
             message = (
                 f"it would need {longest:,} characters, and Apache reads {_LONGEST_EXPRESSION:,}."
             )
-            yield Unsayable(name, "path", message)
+            yield Inexpressible(name, "path", message)
 
 
 class _File:
@@ -109,7 +109,7 @@ class _File:
         yield from self._paths()
 
     def _request(self) -> Iterator[str]:
-        yield "# The method; of a preflight, the requested one."
+        yield "# The method; for a preflight, the requested one."
         yield self._set("Request_Method", "(.*)", "method", "$1")
         yield self._set("Origin", "(?s).", "origin")
         yield self._set(_NAMES, "(?s).", "listed")
@@ -132,7 +132,7 @@ class _File:
                 yield f'SetEnvIf Origin "{expression}" !{self._prefix}_{name}'
 
     def _allowed(self, number: int) -> Iterator[str]:
-        """Notes which policy of a verdict allows the preflight."""
+        """Records which policy of a verdict allows the preflight."""
         verdict = self._verdicts.all[number - 1]
         methods, names = self._verdicts.methods(), self._verdicts.names()
         for at, grant in enumerate(verdict.grants, 1):
@@ -149,7 +149,7 @@ class _File:
         return f'SetEnvIfExpr "{" && ".join(conditions)}" {self._prefix}_{name}={value}'
 
     def _paths(self) -> Iterator[str]:
-        """The first section that matches counts; rows that follow one another share one."""
+        """One section for consecutive rows with the same verdict. The first that matches counts."""
         section, tested = "If", f"'%{{reqenv:{self._prefix}_method}} %{{REQUEST_URI}}'"
         for number, names, expressions in _together(self._verdicts.rows):
             yield f"# {'; '.join(names)}"
@@ -192,7 +192,7 @@ class _File:
 def _together(
     rows: Iterable[Place],
 ) -> Iterator[tuple[int, dict[str, None], list[str]]]:
-    """Number, names and expressions of rows that follow one another and have the same number."""
+    """The number, names and expressions of consecutive rows with the same number."""
     for number, alike in itertools.groupby(rows, key=lambda row: row.number):
         names: dict[str, None] = {}
         expressions: list[str] = []

@@ -1,8 +1,8 @@
 """What the guard compares, as regular expressions for PCRE, which both servers use on bytes.
 
-None of them can end the quotes that it is put into, or be taken for a variable: they have letters,
-digits, spaces, a backslash before a letter or a dot, and none of the signs ``" ' $ % # ; { }`` but
-the braces around a count.
+None of them can end the quotes around it or be taken for a variable: they hold letters, digits,
+spaces and backslashes before a letter or a dot, but none of the signs ``" ' $ % # ; { }``, except
+braces around a count.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flask_corsguard.protocol.policy import Policy
 _PLAIN = re.compile(rb"[A-Za-z0-9 :_/-]")
 # RFC 9110 section 5.6.2: a character of a token; !#$%&'*+-.^_`|~ by their numbers.
 _TCHAR = r"[A-Za-z0-9\x21\x23-\x27\x2a\x2b\x2d\x2e\x5e-\x60\x7c\x7e]"
-#: Any method that has the form of one.
+#: Any text that has the form of a method.
 ANY_METHOD = f"{_TCHAR}{{1,{MAX_METHOD_LENGTH}}}"
 
 # As flask_corsguard.protocol.origins reads hosts and ports.
@@ -35,8 +35,8 @@ _LONGEST_HOST = "(?![^:]{254})"
 _LONGEST = f"(?!.{{{MAX_ORIGIN_LENGTH + 1}}})"
 _NAME = rf"(?:{_LABEL}\.)*+(?!(?:[0-9]+|0x[0-9a-f]*)(?::|\z)){_LABEL}"
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-# Only one of the many forms of an IPv6 address is an origin's. So it can be listed, and where any
-# host may read, it may not. To deny, all forms will do.
+# Of the many forms of an IPv6 address, an origin has only one, which an expression cannot pick out.
+# So an address can be listed, but "any host" does not cover it. To deny, any form will do.
 _HOST = rf"{_LONGEST_HOST}(?:{_NAME}|{_BYTE}(?:\.{_BYTE}){{3}})"
 _PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _NO_DEFAULT = "".join(rf"(?!{name}://[^:]*:{port}\z)" for name, port in DEFAULT_PORTS.items())
@@ -45,15 +45,15 @@ _DENIED_HOST = rf"(?:{_HOST}|\x5b[0-9a-f:]+\x5d)"
 # One character of UTF-8 that is not ASCII.
 _FURTHER = r"[\xc2-\xf4][\x80-\xbf]{1,3}"
 
-#: Matches at the beginning of a path that is not UTF-8. Python reads other characters in it.
+#: Matches the beginning of a path that is not UTF-8, in which Python reads other characters.
 NOT_UTF_8 = (
     r"(?!(?:[\x00-\x7f]++|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|\xed[\x80-\x9f][\x80-\xbf]"
     r"|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
     r"|\xf4[\x80-\x8f][\x80-\xbf]{2})*+\z)"
 )
 
-# In a URL as it was sent, up to its query. What the guard takes for an alias: an empty or a dot
-# segment, or a backslash.
+# What makes a path an alias for the guard: an empty or dot segment, or a backslash. In a URL as it
+# was sent, up to its query.
 _SLASH, _DOT = r"(?:/|\x252f)", r"(?:\.|\x252e)"
 #: Matches the beginning of a URL, as it was sent, that a server takes for another path.
 ALIAS = (
@@ -63,7 +63,7 @@ ALIAS = (
 
 
 class BeyondSubsetError(ValueError):
-    """Something has a part that a server could read otherwise than Python. The message names it."""
+    """A server could read part of an expression differently from Python. The message names it."""
 
 
 def literal(text: str) -> str:
@@ -77,7 +77,7 @@ def _character(byte: int) -> str:
 
 
 def path_literal(text: str) -> str:
-    """Matches this path alone, also where a server leaves several slashes as they are."""
+    """Matches this path alone, even where a server leaves repeated slashes as they are."""
     return literal(text).replace("/", "/+")
 
 
@@ -115,7 +115,7 @@ def of_origin(pattern: OriginPattern, host: str = _HOST) -> str:
 
 
 def of_pattern(pattern: re.Pattern[str], host: str = _HOST) -> str:
-    """Matches what a compiled pattern does, of the origins that can be parsed.
+    """Matches the origins that a compiled pattern matches, if they can be parsed.
 
     :param host: matches any host.
     :raises BeyondSubsetError: if something in it may mean another thing to PCRE.
@@ -128,10 +128,10 @@ def of_pattern(pattern: re.Pattern[str], host: str = _HOST) -> str:
 
 
 def from_python(text: str, flags: int = 0, *, in_path: bool = False) -> str:
-    """A regular expression of Python, whose whole match is meant, as one of PCRE.
+    """A regular expression of Python, matched as a whole, rewritten for PCRE.
 
-    :param in_path: whether it is about a path, with characters that have several bytes, rather
-        than about an origin.
+    :param in_path: whether it is for a path, whose characters may have several bytes, rather than
+        for an origin.
     :raises BeyondSubsetError: as :func:`of_pattern`.
     """
     parser: Any = importlib.import_module("re._parser")
@@ -166,7 +166,7 @@ class _Writer:
                 if max(least, upper or 0) > MAX_ORIGIN_LENGTH:
                     raise BeyondSubsetError(f"a repetition of more than {MAX_ORIGIN_LENGTH} times")
                 if upper == "" and least < 2 and len(inner) == 1 and str(inner[0][0]) == "IN":
-                    # As many bytes as there are: it doesn't matter where a character ends.
+                    # It takes all the bytes that there are, wherever a character ends.
                     return f"{_Writer(False).sequence(inner)}{'*+'[least]}"
                 return f"(?:{self.sequence(inner)}){{{least},{upper}}}"
             case "AT" if str(value) in ("AT_BEGINNING", "AT_BEGINNING_STRING"):
@@ -203,7 +203,7 @@ def _member(kind: str, value: Any) -> str:
             raise BeyondSubsetError(_BEYOND.get(name, name.lower().replace("_", " ")))
 
 
-# Its name in messages.
+# Names for messages.
 _BEYOND = {
     **dict.fromkeys(("ASSERT", "ASSERT_NOT"), "a lookahead or a lookbehind"),
     "AT": r"\b or \B",
@@ -259,8 +259,8 @@ def of_names(names: Iterable[str]) -> str:
 
 
 def of_requested_headers(policy: Policy) -> str:
-    """Matches an ``Access-Control-Request-Headers`` value, in any case, with nothing in it but what
-    the policy allows."""
+    """Matches an ``Access-Control-Request-Headers`` value that names only headers that the policy
+    allows, in any case."""
     names = {name.lower() for name in policy.allow_headers} - {"*"}
     name = of_names(names) if names else "(?!)"
     if "*" in policy.allow_headers:
@@ -273,7 +273,7 @@ def of_requested_headers(policy: Policy) -> str:
 
 
 def readers(policy: Policy) -> Iterator[tuple[str, bool]]:
-    """Expressions for origins, each with whether these may read; the first that matches counts.
+    """Expressions for origins, each with whether they may read; the first that matches counts.
 
     :raises BeyondSubsetError: as :func:`of_pattern`.
     """
@@ -288,7 +288,7 @@ def readers(policy: Policy) -> Iterator[tuple[str, bool]]:
 
 
 def listed(forms: OriginList | str, host: str = _HOST) -> Iterator[str]:
-    """Expressions for what a list has of strings and patterns.
+    """Expressions for the strings and patterns in a list.
 
     :param host: matches any host.
     :raises BeyondSubsetError: as :func:`of_pattern`.

@@ -1,9 +1,9 @@
 """Verdicts as configuration for nginx.
 
-``map`` blocks decide everything. A request keeps their values, so that error pages and other inner
-redirects have the verdict of the URL that was asked for. The strings of a ``map`` ignore case: what
-comes from the network is compared with expressions, which are case-sensitive, and which nginx does
-not hold against an empty value.
+``map`` blocks decide everything. A request keeps their values, so that error pages and other
+internal redirects have the verdict of the requested URL. Strings in a ``map`` ignore case, so
+values from the network are compared with expressions, which are case-sensitive; nginx does not try
+these on an empty value.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from flask_corsguard.export.expressions import ALIAS, ANY_METHOD
-from flask_corsguard.export.regions import Unsayable
+from flask_corsguard.export.regions import Inexpressible
 from flask_corsguard.export.verdicts import METHOD, NAMES, ORIGIN, Grant, Verdict, Verdicts
 from flask_corsguard.protocol import headers
 
@@ -32,8 +32,8 @@ WARNING = (
     f" in server {{ }}, and include {FILES[1]} also in each location that has some."
 )
 
-# nginx reads no longer parameter: NGX_CONF_BUFFER is 4096.
-_LONGEST_PARAMETER = 4000  # with what is around it
+# nginx reads no longer parameters: NGX_CONF_BUFFER is 4096.
+_LONGEST_PARAMETER = 4000  # room for what is around it
 _ORIGIN = "$http_origin"
 _METHOD = "$http_access_control_request_method"
 _NAMES = "$http_access_control_request_headers"
@@ -49,8 +49,8 @@ def sections(verdicts: Verdicts) -> tuple[list[str], list[str]]:
     return [*maps.http()], [*maps.server()]
 
 
-def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
-    """What nginx alone cannot say."""
+def problems(verdicts: Verdicts) -> Iterator[Inexpressible]:
+    """What nginx, unlike Apache, cannot express."""
     for path, method, _, name in verdicts.rows:
         yield from _too_long(name, "path", f"{method}{path}")
     for verdict in verdicts.all:
@@ -66,14 +66,14 @@ def problems(verdicts: Verdicts) -> Iterator[Unsayable]:
                 yield from _too_long(verdict.where, field, text, values.get(header, ""))
 
 
-def _too_long(where: str, field: str, *texts: str) -> Iterator[Unsayable]:
+def _too_long(where: str, field: str, *texts: str) -> Iterator[Inexpressible]:
     longest = max(map(len, texts), default=0)
     if longest > _LONGEST_PARAMETER:
         message = f"it would need {longest:,} characters, and nginx reads {_LONGEST_PARAMETER:,}."
-        yield Unsayable(where, field, message)
+        yield Inexpressible(where, field, message)
 
 
-def _names_with_dollars(verdict: Verdict, grant: Grant) -> Iterator[Unsayable]:
+def _names_with_dollars(verdict: Verdict, grant: Grant) -> Iterator[Inexpressible]:
     for field in ("methods", "allow_headers", "expose_headers"):
         names: Iterable[str] = grant.policy.values[field] or ()
         for name in names:
@@ -81,14 +81,14 @@ def _names_with_dollars(verdict: Verdict, grant: Grant) -> Iterator[Unsayable]:
                 message = (
                     f"nginx takes the $ in {name!r} as the start of a variable. Leave the name out."
                 )
-                yield Unsayable(verdict.where, field, message)
+                yield Inexpressible(verdict.where, field, message)
 
 
 class _Maps:
     def __init__(self, verdicts: Verdicts) -> None:
         self._verdicts = verdicts
         self._prefix = verdicts.prefix
-        # "verdict.policy", as they are looked up by -> what the policy says
+        # "verdict.policy", the key of look-ups -> what the policy allows
         self._grants: dict[str, Grant] = {
             f"{number}.{at}": grant
             for number, verdict in enumerate(verdicts.all, 1)
@@ -121,7 +121,7 @@ class _Maps:
         for name, rows, key in self._headers():
             if rows:
                 yield self._map(key, _variable(name), rows)
-        yield "# Each once: 416 goes through add_header twice, and the app may send the same."
+        yield "# Each header once: add_header runs twice for a 416, and the app may send the same."
         for name, rows, _ in self._headers():
             if rows and name != headers.VARY:
                 value = self._of(_variable(name))
@@ -140,7 +140,7 @@ class _Maps:
                 yield f"add_header {name} {self._of(_variable(name))}{once} always;"
 
     def _request(self) -> Iterator[str]:
-        yield "# The method; of a preflight, the requested one."
+        yield "# The method; for a preflight, the requested one."
         rows = {"": "", rf"~^{ANY_METHOD}\z": _METHOD}
         yield self._map(_METHOD, "requested", rows, "?")
         key = f"$request_method:{self._of('requested')}:{_ORIGIN}"

@@ -1,5 +1,5 @@
-"""Which URLs have which entry of the policy table, as regular expressions in an order: the first
-that matches a path counts."""
+"""Which URLs have which entry of the policy table, as regular expressions, of which the first that
+matches a path counts."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _CONVERTERS = (
     UnicodeConverter,
     UUIDConverter,
 )
-# Of a part that goes up to the end of a rule, and the slash that may follow it.
+# What Werkzeug adds to the last part of a rule: a slash may follow.
 _OPTIONAL_SLASH = r"(?<!/)(/?)"
 _NOBODY = Entry(Policy(), ANYWHERE)
 
 
-class Unsayable(NamedTuple):
-    """Something that the configuration of a server cannot say.
+class Inexpressible(NamedTuple):
+    """Something that the configuration of a server cannot express.
 
     :ivar where: the route, and what set its policy.
     :ivar field: the policy field, or what else is at fault.
@@ -78,7 +78,7 @@ class Region(NamedTuple):
 
 
 def meaning(entry: Entry) -> tuple[object, ...]:
-    """What is the same for entries whose responses are."""
+    """What two entries have in common if all their responses are the same."""
     scope = entry.scope
     files = tuple((globs.texts, meaning(other)) for globs, other in entry.files)
     policies = None if entry.policy is None else policies_of(entry.policy)
@@ -89,8 +89,8 @@ class Regions:
     """The regions of some paths and endpoints.
 
     :param prefixes: paths, with all that lies under them; "" is everything.
-    :param endpoints: endpoints, each with its own URLs alone.
-    :ivar problems: why some of their URLs cannot be told apart by a server.
+    :param endpoints: endpoints, each with only its own URLs.
+    :ivar problems: why a server cannot tell some of their URLs apart.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Regions:
         self._table = table
         self._prefixes, self._endpoints = prefixes, endpoints
         self._covered = Paths(dict.fromkeys(filter(None, prefixes), Mark(None, {}, "")))
-        self.problems: list[Unsayable] = []
+        self.problems: list[Inexpressible] = []
         table.app.url_map.update()
         usable = [rule for rule in table.rules if not rule.build_only and not rule.websocket]
         self._rules = sorted(usable, key=_order)
@@ -110,8 +110,7 @@ class Regions:
         name = "what is not UTF-8"
         exact = [Region(f"{_ahead(p)}{NOT_UTF_8}", None, _NOBODY, name) for p in self._prefixes]
         exact += [Region(NOT_UTF_8, None, None, name)] if self._endpoints else []
-        # Where no rule accepts the method, a rule at the URL counts all the same: for GET if there
-        # is one.
+        # Where no rule accepts the method, another rule at the URL counts: the one for GET, if any.
         for_get: list[Region] = []
         other: list[Region] = []
         for rule in self._rules:
@@ -124,7 +123,7 @@ class Regions:
         return regions
 
     def _parts_of(self, rule: Rule) -> Iterator[str | None]:
-        """The prefixes under which a rule is told of; None if only to be left out."""
+        """The prefixes under which a rule is exported; None if it is only to be left out."""
         if rule.endpoint in self._endpoints or "" in self._prefixes:
             yield ""
         else:
@@ -139,9 +138,9 @@ class Regions:
         if body is None:
             return
         if under is not None and rule.redirect_to is not None:
-            self._unsayable(rule, "rule", "it redirects, so the policy of its target applies.")
+            self._inexpressible(rule, "rule", "it redirects, so the policy of its target applies.")
         if under is not None and (rule.host or rule.subdomain):
-            self._unsayable(
+            self._inexpressible(
                 rule, "rule", "it is for one host, but the server's file applies to any."
             )
         if under is None:
@@ -182,17 +181,20 @@ class Regions:
                 names = "|".join(map(of_glob, globs.texts))
             except BeyondSubsetError as error:
                 message = f"a glob has {error}. Name the endings one by one, as in '*.woff2'."
-                self._unsayable(rule, "for_files", message)
+                self._inexpressible(rule, "for_files", message)
             else:
-                # The name has been normalised, so that it has no slash at the end.
+                # The name is normalised, so it has no slash at the end.
                 fits = rf"(?=(?:{names})(?<!/)/*\z)"
                 path = rf"{ahead}{pieces}{fits}{body.removeprefix(str(pieces))}\z"
                 yield Region(path, methods, of_files, f"{rule.rule}, {', '.join(globs.texts)}")
         yield Region(rf"{ahead}{body}\z", methods, entry, rule.rule)
 
     def _body_of(self, rule: Rule, up_to: str = "") -> str | None:
-        """Matches the paths of a rule, without an end; or what precedes an argument, which has to
-        be the last part of it. None if a server cannot say it, which has become a problem."""
+        """An expression for the paths of a rule, with no end; None if a server cannot express it,
+        which is then among the problems.
+
+        :param up_to: match only what precedes this argument, which must be the rule's last part.
+        """
         converters: dict[str, Any] = getattr(rule, "_converters", {})
         for name, converter in converters.items():
             limits = [getattr(converter, limit, None) for limit in ("min", "max", "fixed_digits")]
@@ -200,7 +202,7 @@ class Regions:
                 message = (
                     f"what {name!r} accepts is decided by the code of {type(converter).__name__}."
                 )
-                self._unsayable(rule, "rule", message)
+                self._inexpressible(rule, "rule", message)
                 return None
         # Private, as Werkzeug's own matcher reads them; the first part is the host's.
         parts: list[Any] = getattr(rule, "_parts", [])[1:]
@@ -208,14 +210,14 @@ class Regions:
             last = VARIABLE.fullmatch(rule.rule.rpartition("/")[2])
             if last is None or last["name"] != up_to:
                 message = f"the file name {up_to!r} is not the last segment of the rule."
-                self._unsayable(rule, "for_files", message)
+                self._inexpressible(rule, "for_files", message)
                 return None
             *parts, _ = parts
         texts: list[str] = []
         try:
             texts = [path_literal(p.content) if p.static else _expression(p) for p in parts]
         except BeyondSubsetError as error:
-            self._unsayable(rule, "rule", f"its variables have {error}.")
+            self._inexpressible(rule, "rule", f"its variables have {error}.")
             return None
         text = "/+".join(texts)
         if up_to:
@@ -247,14 +249,14 @@ class Regions:
             deeper = place if len(place) > len(prefix) else prefix
             yield Region(below(deeper), None, table.unrouted["", place], f"{deeper}/")
 
-    def _unsayable(self, rule: Rule, field: str, message: str) -> None:
-        found = Unsayable(f"{rule.rule} ({rule.endpoint})", field, message)
+    def _inexpressible(self, rule: Rule, field: str, message: str) -> None:
+        found = Inexpressible(f"{rule.rule} ({rule.endpoint})", field, message)
         if found not in self.problems:
             self.problems.append(found)
 
 
 def _order(rule: Rule) -> list[tuple[Any, ...]]:
-    """Werkzeug's: segment by segment, what is fixed before what is variable."""
+    """Werkzeug's order: segment by segment, fixed before variable."""
     parts = getattr(rule, "_parts", ())
     return [(0,) if part.static else (1, part.weight) for part in parts]
 
@@ -274,7 +276,7 @@ def _expression(part: Any) -> str:
 
 
 def may_meet(one: Shape, other: Shape) -> bool:
-    """Whether a URL may have both shapes. The host plays no part."""
+    """Whether a URL may have both shapes, whatever its host."""
     pairs = zip(one.segments, other.segments, strict=False)
     if any(a != b for a, b in pairs if a is not None and b is not None):
         return False

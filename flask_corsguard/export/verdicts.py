@@ -15,7 +15,7 @@ from flask_corsguard.export.expressions import (
     path_literal,
     readers,
 )
-from flask_corsguard.export.regions import Region, Unsayable, meaning
+from flask_corsguard.export.regions import Inexpressible, Region, meaning
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.decision import CorsRequest
 from flask_corsguard.protocol.explanation import policy_summaries
@@ -25,7 +25,7 @@ from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.table import Entry
 from flask_corsguard.text import name_of
 
-#: Stand for what a response repeats of the request. No value has their form.
+#: Stand for what a response repeats from the request. No real value looks like them.
 ORIGIN, METHOD, NAMES = "\0origin", "\0method", "\0names"
 
 _LONGEST_COMMENT = 1000
@@ -36,9 +36,9 @@ _T = TypeVar("_T", bound=Hashable)
 class Readers(NamedTuple):
     """Who may read.
 
-    :ivar rows: matches an origin, with the number of the policy that admits it, from 1, or 0 for
-        nobody. The first that matches counts.
-    :ivar always: whether the first policy admits every request, without ``Origin`` too.
+    :ivar rows: expressions for origins, of which the first that matches counts, each with the
+        number of the policy that admits them, from 1, or 0 if none does.
+    :ivar always: whether the first policy admits every request, even without ``Origin``.
     """
 
     rows: tuple[tuple[str, int], ...]
@@ -46,14 +46,15 @@ class Readers(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What one policy of a verdict says to those whom it admits.
+    """What one policy of a verdict lets the origins do that it admits.
 
     :ivar policy: the policy.
-    :ivar methods: matches the methods that may be requested.
-    :ivar names: matches the lists of headers that may be.
-    :ivar headers: of a response, without ``Vary``.
-    :ivar preflight: of the response to a preflight.
-    :ivar repeated: matches the methods that are repeated instead of those in *preflight*; or "".
+    :ivar methods: an expression for the methods that may be requested.
+    :ivar names: an expression for the lists of headers that may be requested.
+    :ivar headers: the headers of a response, without ``Vary``.
+    :ivar preflight: the headers of the response to a preflight, without ``Vary``.
+    :ivar repeated: an expression for the methods that are repeated instead of those in
+        *preflight*, or "".
     """
 
     policy: Policy
@@ -70,14 +71,14 @@ class Grant(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What counts in one or more regions.
+    """What applies in one or more regions.
 
     :ivar where: one of them, and what set the policy.
     :ivar summary: the policy in a few words.
     :ivar readers: who may read.
-    :ivar grants: what the policies say, in their order.
-    :ivar vary: of every response, or "".
-    :ivar preflight_vary: of the response to a preflight.
+    :ivar grants: what the policies allow, in their order.
+    :ivar vary: the ``Vary`` of every response, or "".
+    :ivar preflight_vary: that of the response to a preflight.
     """
 
     where: str
@@ -89,10 +90,10 @@ class Verdict(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A region.
+    """A region with its verdict.
 
-    :ivar path: matches the path.
-    :ivar method: matches the method.
+    :ivar path: an expression for the path.
+    :ivar method: an expression for the method.
     :ivar number: the number of the verdict, from 1, or 0 where nothing is written.
     :ivar name: the region in words.
     """
@@ -109,14 +110,14 @@ class Verdicts:
     :param mount: the path that the app is mounted at, or "".
     :ivar rows: the regions. The first that matches counts.
     :ivar all: the verdicts.
-    :ivar problems: what no server can say.
-    :ivar remarks: what a server does in another way than the guard.
+    :ivar problems: what no server can express.
+    :ivar remarks: what a server does differently from the guard.
     """
 
     def __init__(self, regions: Iterable[Region], mount: str) -> None:
         self.rows: list[Place] = []
         self.all: list[Verdict] = []
-        self.problems: list[Unsayable] = []
+        self.problems: list[Inexpressible] = []
         self.remarks: dict[str, None] = {}
         self._named: set[tuple[str, str]] = set()
         numbers: dict[object, int] = {}
@@ -133,14 +134,14 @@ class Verdicts:
 
     @property
     def prefix(self) -> str:
-        """What the names of variables begin with: the same for the same rows and verdicts, so that
-        no variable of an export has to do with one of another export."""
+        """How variables are named at the beginning: the same for the same rows and verdicts only,
+        so that two exports share no variables."""
         said = [(v.readers, [a[1:] for a in v.grants], v.vary) for v in self.all]
         text = repr((self.rows, said)).encode("utf-8", "surrogatepass")
         return f"cors_{hashlib.sha256(text).hexdigest()[:6]}"
 
     def readers(self) -> dict[Readers, int]:
-        """Each, with a number from 1."""
+        """Each group of readers, with a number from 1."""
         return _numbered(verdict.readers for verdict in self.all)
 
     def methods(self) -> dict[str, int]:
@@ -155,9 +156,9 @@ class Verdicts:
         policies, scope = policies_of(entry.policy), entry.scope
         where = f"{name} (policy: {', '.join(filter(None, (scope.source, scope.location)))})"
         found = [
-            Unsayable(where, field, message)
+            Inexpressible(where, field, message)
             for policy in policies
-            for field, message in _unsayable(policy)
+            for field, message in _inexpressible(policy)
         ]
         if found:
             # Once for each mark, whose routes may be many.
@@ -213,14 +214,14 @@ def _numbered(values: Iterable[_T]) -> dict[_T, int]:
 
 
 def in_comment(text: str) -> str:
-    """Any text for one line of a comment, cut to what nginx reads of one. Apache continues a line
-    that ends with a backslash, of a comment too."""
+    """Any text as one line of a comment, cut to the length that nginx reads. Apache continues even
+    a comment after a backslash at the end of its line."""
     printable = (c if c.isascii() and c.isprintable() else "?" for c in text[:_LONGEST_COMMENT])
     return "".join(printable).replace("\\", "/")
 
 
-def _unsayable(policy: Policy) -> Iterator[tuple[str, str]]:
-    """The fields that no server can say, each with a message."""
+def _inexpressible(policy: Policy) -> Iterator[tuple[str, str]]:
+    """The fields that no server can express, each with a message."""
     if policy.origins != "*":
         compiled = policy.origins.compiled
         if compiled.check is not None:

@@ -1,3 +1,3 @@
 """The inspector: pages for the developer about who may read what, and about recent rejections. The
-extension knows it by name only.
+extension refers to it only by name.
 """

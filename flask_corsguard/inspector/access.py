@@ -1,5 +1,5 @@
 """Who may see the inspector. Its policy keeps other sites out; this module makes sure that the
-policy was asked.
+policy decided.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def objection(state: AppState, settings: InspectorSettings, request: Request) ->
     if settings.check is not None:
         passes = _passes(settings.check, request, state)
         return None if passes else f"{_CHECK} does not let this request see the inspector."
-    # Another site can give its own name this machine's address (DNS rebinding), and then has the
-    # app's origin. It cannot choose the name that the browser sends.
+    # Another site can point its own name to this machine (DNS rebinding), and then has the app's
+    # origin. But the browser sends that name, and no other.
     for host in _hosts(request.environ):
         if not _is_own(host.lower(), state):
             return (
@@ -82,8 +82,8 @@ def _is_own(host: str, state: AppState) -> bool:
 
 
 def _hosts(environ: dict[str, Any]) -> Iterator[str]:
-    """The host that a request was sent to, and the one that ProxyFix has put in its place: without
-    a proxy in front, the client chooses that one."""
+    """The host that a request was sent to, and the one that ProxyFix has replaced it with, which
+    the client chooses if there is no proxy in front."""
     yield environ.get("HTTP_HOST") or ""
     original: dict[str, str | None] | None = environ.get("werkzeug.proxy_fix.orig")
     if original is not None:

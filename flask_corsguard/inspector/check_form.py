@@ -19,7 +19,7 @@ _MAX_HEADERS = 50
 
 
 class CheckForm(NamedTuple):
-    """The form's fields as they were filled in, cut."""
+    """The form's fields as they were filled in, up to a length."""
 
     url: str
     origin: str

@@ -24,9 +24,9 @@ from flask_corsguard.protocol.reasons import NOT_LISTED, Outcome
 from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.table import Route
 
-#: How many of the origins that policies name have a column.
+#: How many of the origins that policies name get a column.
 MAX_COLUMNS = 12
-# How many origins of one policy are looked at for that.
+# How many origins of one policy are considered for that.
 _MAX_ORIGINS = 1000
 _MAX_NAMES = 4
 # Stand-ins for any name or port that a wildcard covers. No policy would name them.
@@ -34,7 +34,7 @@ _ANY_NAME, _ANY_PORT = "any-name", 49152
 
 
 class Sign(Enum):
-    """What an origin may do: a name, a symbol that can be told without its colour, and words."""
+    """What an origin may do: a name, a symbol that works without its colour, and words."""
 
     EVERYONE = ("everyone", "✱", "everyone may read")
     CREDENTIALS = ("credentials", "◆", "may read, with cookies")
@@ -146,7 +146,7 @@ class Grid:
         # HEAD goes with GET, and OPTIONS is for everybody.
         own = tuple(name for name in route.methods if name not in ("HEAD", "OPTIONS"))
         methods = own or route.methods
-        # enforce is the same in all of several policies.
+        # All policies of a list have the same enforce.
         is_open = route.url_rule.websocket and route.policies[0].enforce in ("off", "report")
         summaries = route.summaries
         # With the summaries, because lists that differ in their policies' names are equal.
@@ -160,13 +160,13 @@ class Grid:
 
 
 def _cell_of(policy: Policy | Audiences, methods: tuple[str, ...], column: Column) -> Cell:
-    # No callable is asked for a page: it may take long, or need a request.
+    # The page asks no callable, which may take long or need a request.
     first = CorsRequest(column.sample, methods[0], preflight=True)
     asks = decide(policy, first, asks=False) is UNDECIDED
-    answer = decide_unlisted if asks else decide
+    decider = decide_unlisted if asks else decide
     scope = Scope(methods=frozenset(methods))
     decisions = {
-        method: answer(policy, first._replace(method=method), scope, asks=False)
+        method: decider(policy, first._replace(method=method), scope, asks=False)
         for method in methods
     }
     allowed = [m for m, decision in decisions.items() if decision.outcome is Outcome.ALLOWED]
@@ -206,7 +206,7 @@ def _cell(sign: Sign, column: Column, more: str = "", number: int = 0) -> Cell:
 
 
 def _open_socket(column: Column, cell: Cell) -> Cell:
-    """The cell of a WebSocket that no handshake is kept from."""
+    """The cell of a WebSocket route that refuses no handshake."""
     return _cell(Sign.SOCKET, column) if cell.sign in (Sign.NO, Sign.ASKED) else cell
 
 
@@ -217,7 +217,7 @@ def _further(policy: Policy) -> Iterator[str]:
     if policy.expose_headers:
         yield f"exposes {_names(policy.expose_headers)}"
     if not policy.answer_preflight:
-        yield "the app answers preflights"
+        yield "the app responds to preflights"
 
 
 def _names(names: str | Sequence[str]) -> str:

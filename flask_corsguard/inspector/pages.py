@@ -27,8 +27,8 @@ _PLAIN = "/:@!$&'()*+,;="
 
 
 def visible(text: str, limit: int = 200) -> str:
-    """Text from anywhere: cut, and with everything escaped that does not print or would turn the
-    direction of what follows. Markup stays as it is: templates escape that."""
+    """Text from anywhere: cut, and with everything escaped that does not print or would change the
+    direction of text. Markup stays as it is, because templates escape it."""
     shown = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text[:limit]
@@ -37,7 +37,7 @@ def visible(text: str, limit: int = 200) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """The same as markup, which can continue on the next line in the middle of a path or name."""
+    """The same as markup that can be broken inside a path or a name."""
     return Markup("<wbr>").join(re.split(r"(?<=[/._])", visible(text)))
 
 
@@ -76,15 +76,15 @@ class Pages:
         return list(map(_as_shown, self._recent.latest()))
 
     def poll(self) -> dict[str, object]:
-        """The same for the page's script, with the process that answers: not always the same."""
+        """The same for the page's script, with the process that responds, which may change."""
         return {"process": self.process(), "entries": self.entries()}
 
     def process(self) -> str:
-        """What tells the process that answers from the others, and its settings from theirs."""
+        """What distinguishes this process from the others, and its settings from theirs."""
         return f"Process {os.getpid()}, fingerprint {self._state.current().fingerprint()}"
 
     def check(self, query: Mapping[str, str], base: str) -> str:
-        """The form that simulates a request, and what came of it.
+        """The form that simulates a request, and the result.
 
         :param base: the URL that the app is mounted at.
         """
@@ -130,7 +130,7 @@ def _time(seconds: float) -> str:
 
 
 def _again(decision: Decision) -> str:
-    """The address that simulates a request; "" if a link, say, and no ``fetch()`` sent it."""
+    """The address that simulates a request; "" if no ``fetch()`` sent it, but a link, say."""
     if not decision.origin:
         return ""
     query = {

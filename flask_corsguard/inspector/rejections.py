@@ -31,7 +31,7 @@ class RecentRejection(NamedTuple):
     :ivar times: how many there were.
     :ivar last: when the last one was, in seconds since the epoch.
     :ivar decision: the last one, cut.
-    :ivar explanation: what :meth:`Decision.explain` said at the time, if a source has been asked,
+    :ivar explanation: what :meth:`Decision.explain` said at the time if the policy has a source,
         whose rows change; or "".
     """
 
@@ -43,8 +43,8 @@ class RecentRejection(NamedTuple):
 
 
 class RecentRejections:
-    """Hears of every rejection of one app, and of every handshake that nothing refuses; keeps the
-    last ones."""
+    """Receives every rejection of one app, and every handshake that nothing refuses; keeps the last
+    ones."""
 
     def __init__(self, app: Flask) -> None:
         self._kept: OrderedDict[Hashable, RecentRejection] = OrderedDict()
@@ -55,7 +55,7 @@ class RecentRejections:
             self._keep(_cut(decision))
 
         # The signals hold it weakly, so it is called as long as somebody keeps self. Not a method:
-        # blinker before 1.8 forgets to disconnect a method that two signals hold, and takes the
+        # blinker before 1.8 forgets to disconnect a method that two signals hold, and mistakes the
         # next one at the same address for it.
         self._receiver = receiver
         for signal in (origin_rejected, preflight_rejected, handshake_unenforced):
@@ -91,7 +91,7 @@ def _cut(decision: Decision) -> Decision:
     names = decision.request_headers
     reasons = (decision.reason, *decision.further_reasons)
     if Reason.HEADERS_NOT_ALLOWED in reasons and decision.policy is not None:
-        # Only the refused ones matter.
+        # Only the ones that are not allowed matter.
         names = tuple(n for n in names if not decision.policy.compiled.allows_header(n))
     return decision._replace(
         method=decision.method[:MAX_METHOD_LENGTH],

@@ -62,7 +62,7 @@ class RouteFilter(NamedTuple):
 
 
 class FilteredRoutes(NamedTuple):
-    """What there is to see.
+    """The routes to show, and numbers about all of them.
 
     :ivar columns: one for each origin.
     :ivar left_out: how many origins that policies name have no column.

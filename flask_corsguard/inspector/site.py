@@ -71,7 +71,7 @@ def install(state: AppState, settings: InspectorSettings) -> None:
         attach(respond, _MARK)
         # With host matching, a rule without a host matches no host.
         host = "<corsguard_host>" if app.url_map.host_matching else None
-        # With a slash more or less, the relative addresses in the pages would point elsewhere.
+        # With one slash more or fewer, the relative addresses in the pages would lead elsewhere.
         app.add_url_rule(
             ROOT + rule, PREFIX + name, respond, methods=["GET"], host=host, strict_slashes=True
         )
@@ -104,7 +104,7 @@ def _response(content: str, mimetype: str, status: int = 200) -> Response:
 
 
 def _heeds_opener_policy() -> bool:
-    """Whether the browser takes the app's origin for trustworthy. Otherwise it would ignore the
+    """Whether the browser considers the app's origin trustworthy. If not, it would ignore the
     header, and complain about it."""
     # A browser sends Sec-Fetch-Site only to trustworthy origins.
     if request.is_secure or "Sec-Fetch-Site" in request.headers:

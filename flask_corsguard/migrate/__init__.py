@@ -20,7 +20,7 @@ from flask_corsguard.migrate.uses import OPTION_OF_KEY
 
 __all__ = ["CODES", "File", "Finding", "Migration", "migrate"]
 
-# What has to do with Flask-CORS, with what stands around it, or with the app.
+# Words in code that concerns Flask-CORS, what it works with, or the app.
 _WORDS = (
     b"flask_cors", b"flask.ext", b"cross_origin", b"CORS_", b"ccess-Control-", b"OPTIONS",
     b"ccess-control-", b"access_control_", b"before_request", b"before_app_request",
@@ -29,7 +29,6 @@ _WORDS = (
     b"url_value_preprocessor", b"preprocess_request", b"full_dispatch_request",
     b"make_default_options_response",
 )  # fmt: skip
-_WANTED = {word: re.escape(word) for word in _WORDS}
 _Recorded = dict[tuple[Path, int], list[Recorded]]
 _KEY = re.compile("|".join(OPTION_OF_KEY).encode())
 
@@ -42,8 +41,7 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
     :raises FileNotFoundError: if there is no such path.
     """
     path = Path(path)
-    tree = read_tree(path, _WANTED)
-    results = [Migration((), tree.findings, tree.notes, 0)]
+    tree = read_tree(path, _WORDS)
     calls = _Recorded()
     for call in recorded:
         calls.setdefault((Path(call.path).resolve(), call.line), []).append(call)
@@ -51,14 +49,18 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
     copies = {"flask_cors", "werkzeug"}
     above = len(path.parts)
     sources = [each for each in tree.sources if copies.isdisjoint(each.path.parts[above:-1])]
-    groups = groups_of(sources)
-    named = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
+    mentioned = {key for key in OPTION_OF_KEY for note in tree.notes if key in note}
+    mentioned |= {key.decode() for source in sources for key in _KEY.findall(source.data)}
     with warnings.catch_warnings():  # of the parser, about the code
         warnings.simplefilter("ignore")
-        found = _each(groups, path, calls, named)
+        found = [
+            _migrate(group, path, calls, mentioned)
+            for group in groups_of(sources)
+            if any(USES.search(source.data) for source in group)
+        ]
     read = {source.path.resolve() for source in sources}
     outside = tuple(
-        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside of {path}. It"
+        f"{call.path}:{call.line}: {call.target} is given to Flask-CORS here, outside {path}. It"
         " stays active next to the guard."
         for (place, _), some in calls.items()
         for call in some
@@ -66,42 +68,22 @@ def migrate(path: Path | str, recorded: Iterable[Recorded] = ()) -> Migration:
     )
     if path.is_file() and (part := _part_of(path)):
         return Migration((), (part,), tree.notes, 0)
-    return joined([*results, *found, Migration((), (), outside, 0)])
+    found = [Migration((), tree.findings, tree.notes, 0), *found]
+    return joined([*found, Migration((), (), outside, 0)])
 
 
 def _part_of(path: Path) -> Finding | None:
-    """What is said of a single file if others that use Flask-CORS may be of the same app."""
-    for group in groups_of(read_tree(root_of(path), _WANTED).sources):
-        others = [source.path for source in group if USES.search(source.data)]
-        if any(source.path == path for source in group) and [
-            each for each in others if each != path
-        ]:
-            other = next(each for each in others if each != path)
+    """A finding for a single file, if another that uses Flask-CORS may belong to the same app."""
+    for group in groups_of(read_tree(root_of(path), _WORDS).sources):
+        others = [s.path for s in group if s.path != path and USES.search(s.data)]
+        if others and any(source.path == path for source in group):
             return Finding(
-                path, 1, "left_out", f"{other} uses Flask-CORS too, and may belong to the same app",
+                path, 1, "left_out",
+                f"{others[0]} uses Flask-CORS too, and may belong to the same app",
                 "the sites that each file names may read the routes that it covers.",
                 ("run this on the directory of the whole app.",),
             )  # fmt: skip
     return None
-
-
-def _each(
-    groups: list[list[Source]],
-    base: Path,
-    recorded: _Recorded,
-    named: set[str],
-) -> list[Migration]:
-    found: list[Migration] = []
-    for group in groups:
-        if any(USES.search(source.data) for source in group):
-            mentioned = {
-                key.decode()
-                for some in groups
-                for source in some
-                for key in _KEY.findall(source.data)
-            }
-            found.append(_migrate(group, base, recorded, named | mentioned))
-    return found
 
 
 def _migrate(

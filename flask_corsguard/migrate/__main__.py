@@ -1,4 +1,4 @@
-"""The command."""
+"""The command ``python -m flask_corsguard.migrate``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from flask_corsguard.migrate import migrate
 from flask_corsguard.migrate.files import write_files
-from flask_corsguard.migrate.report import told
+from flask_corsguard.migrate.report import report_lines
 from flask_corsguard.text import printable
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Show what a code base becomes, and write it if asked to.
 
-    :returns: 0, or 1 where something was left alone, or 2 where nothing could be done.
+    :returns: 0; 1 if something was left alone; 2 if nothing could be done.
     """
     parser = argparse.ArgumentParser(
         prog="python -m flask_corsguard.migrate",
@@ -37,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{printable(str(error))}\n")
         return 2
     try:
-        for line in told(migration, written, "Nothing has been written: add --write."):
+        for line in report_lines(migration, written, "Nothing has been written: add --write."):
             print(line)  # noqa: T201
         sys.stdout.flush()
-    except BrokenPipeError:  # `head`, say, has read enough; Python would fail at its end
+    except BrokenPipeError:  # `head`, say, has read enough; Python would fail at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if migration.findings else 0
 

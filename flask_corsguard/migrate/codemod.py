@@ -44,7 +44,7 @@ _NARROWER = frozenset({"origins", "resources", "supports_credentials"})
 class _Edit(NamedTuple):
     """What becomes of one call, if nothing stands in the way.
 
-    :ivar known: the options for each of the resources, where all of them are read.
+    :ivar known: the options for each of the resources, if all of them are known.
     """
 
     report: Report
@@ -54,15 +54,15 @@ class _Edit(NamedTuple):
 
 
 class Codemod:
-    """What becomes of some files.
+    """Migrates some files.
 
-    Everything is first worked out with the guard's own names. What these cannot say stays as it is,
-    and ``flask_corsguard.compat`` takes Flask-CORS's place: for a decorator alone, or for all.
+    Everything is first translated to the guard's own names. What these cannot express stays as it
+    is, with ``flask_corsguard.compat`` in place of Flask-CORS: one decorator, or everything.
 
     :param roots: the folders that their modules are imported from.
     :param recorded: (path, line) of a call -> what it handed to Flask-CORS when the app was loaded,
         if it was.
-    :param mentioned: keys of Flask-CORS that stand anywhere in the code base.
+    :param mentioned: keys of Flask-CORS that occur anywhere in the code base.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Codemod:
         self._needs = {file: Needs(file) for file in uses.files}
         self._findings: list[Finding] = []
         self._notes: list[str] = []
-        # The fields that something further out than a mark may set.
+        # The fields that a layer outside a mark may set.
         self._outer = {FIELD_OF[option] for option in self._configuration.options}
         self._recorded = {
             call.node: recorded.get((call.file.path.resolve(), call.node.lineno), [])
@@ -129,7 +129,9 @@ class Codemod:
         self._notes += (note for report in dead for note in report.notes)
         if self._findings:
             calls = [*uses.calls, *(mark.call for mark in uses.marks)]
-            left = sorted(f"{call.file.path}:{call.node.lineno}" for call in calls)
+            found = {(finding.path, finding.line) for finding in self._findings}
+            others = {(call.file.path, call.node.lineno) for call in calls} - found
+            left = [f"{path}:{line}" for path, line in sorted(others)]
             note = (
                 "also left unchanged, because they may belong to the same app as a finding:"
                 f" {', '.join(left)}."
@@ -153,7 +155,7 @@ class Codemod:
             return known.pop() if len(known) == 1 else ""
         return "app" if call.target is None else call.file.kind(call.target, roots)
 
-    # What has to stay as it is.
+    # What must stay as it is.
 
     def _why_compat(self, call: Call, edits: Mapping[ast.Call, _Edit]) -> str:
         """Why a call cannot be written with the guard's own names, or ""."""
@@ -234,7 +236,7 @@ class Codemod:
             self._notes += edit.report.notes
         for mark in self.uses.marks:
             if mark.has_no_effect or mark.is_repeated:
-                mark.call.file.remove_decorator(mark.call.node)
+                mark.call.file.remove_lines(mark.call.node)
                 where = f"{mark.call.file.path}:{mark.call.node.lineno}"
                 self._notes += [f"{where}: {_NO_EFFECT}"] if mark.has_no_effect else []
             else:
@@ -309,7 +311,7 @@ class Codemod:
         )
 
     def _edit(self, call: Call) -> _Edit:
-        """What the options and the resources of a call come to."""
+        """Translate the options and resources of a call."""
         file = call.file
         report = Report(file, call.node.lineno)
         options = values_of(file, call.options)
@@ -368,7 +370,7 @@ class Codemod:
     def _write_app(self, call: Call, edit: _Edit, extra: Mapping[str, str]) -> None:
         file, node = call.file, call.node
         default = edit.default
-        if call in self._bare and self._inits:  # what is said later counts, and arguments win
+        if call in self._bare and self._inits:  # what is set later counts, and arguments win
             default = _only(default, {FIELD_OF.get(name, "") for name in call.options})
         needs = self._needs[file]
         needs.need_re(default, *edit.paths.values())
@@ -386,7 +388,7 @@ class Codemod:
             file.add_after(file.statement(node), f"{name}.for_path({row})")
 
     def _write_init(self, call: Call, edit: _Edit) -> None:
-        """``init_app`` with options: to the guard, these are configuration."""
+        """Write ``init_app``, whose options the guard reads from the configuration."""
         file, node = call.file, call.node
         self._needs[file].need_re(edit.default, *edit.paths.values())
         settings = [f"CORSGUARD_{name.upper()}={code}" for name, code in edit.default.items()]
@@ -419,11 +421,11 @@ class Codemod:
         options = values_of(mark.call.file, mark.call.options)
         configured = {FIELD_OF[option] for option in self._configuration.options}
         given = fields_of(options, report, beside=self._configuration.values())
-        # What the configuration says counts for the decorator, what CORS(app) says does not.
+        # The decorator follows the configuration, but not CORS(app).
         return _without({**_only(RESETS, self._outer), **_DEFAULTS}, configured) | given
 
     def _why_not_native(self, mark: Mark) -> str:
-        """Why a mark would not say what the decorator does, or ""."""
+        """Why a mark would not do what the decorator does, or ""."""
         call = mark.call
         given = {
             name for other in (*self._apps, *self._bare, *self._inits) for name in other.options
@@ -442,7 +444,7 @@ class Codemod:
         fields = self._mark_fields(mark, report)
         if "answer_preflight" in fields:
             return "the view responds to OPTIONS itself"
-        # What no route of the view accepts need not be listed.
+        # A method that no route of the view accepts need not be listed.
         methods = call.file.read(call.options.get("methods") or ast.Constant(None))
         named = {str(name).upper() for name in listed(methods)}
         if mark.methods and mark.methods <= named:
@@ -450,7 +452,7 @@ class Codemod:
         return report.compat
 
     def _is_certain(self) -> bool:
-        """Whether an app that is given to Flask-CORS is so under no condition."""
+        """Whether an app is given to Flask-CORS unconditionally, if one is given at all."""
         calls = [*self._apps, *(call for call in self.uses.calls if call.is_init)]
         branches = (ast.If, ast.Try, ast.For, ast.While, ast.IfExp)
         return not calls or any(
@@ -469,7 +471,7 @@ class Codemod:
         is_same = is_same and self._is_certain() and file.is_plain_decorator(call.node)
         is_same = is_same and not report.compat and mark.why_compat in ("", ON_METHOD)
         if mark.has_no_effect or is_same or mark.is_repeated:
-            file.remove_decorator(call.node)
+            file.remove_lines(call.node)
             if mark.has_no_effect:
                 report.note(_NO_EFFECT)
         elif is_native:
@@ -483,7 +485,10 @@ class Codemod:
         self._take(report)
 
     def _add_guards(self, marks: Sequence[Mark], extra: Mapping[str, str]) -> bool:
-        """See that there is a guard: without one, marks mean nothing."""
+        """Add a guard where there is none, because marks have no effect without one.
+
+        :returns: whether there is one now.
+        """
         apps = self._unguarded(marks)
         for file, node in apps:
             if target := file.assigned(node):
@@ -493,7 +498,7 @@ class Codemod:
         return bool(apps or self._apps or self._inits or self._bare)
 
     def _unguarded(self, marks: Sequence[Mark]) -> list[tuple[PythonFile, ast.Call]]:
-        """Where apps with marks are made that no call for the app is about."""
+        """Where apps with marks are made that are not given to Flask-CORS."""
         calls = [*self._apps, *(call for call in self.uses.calls if call.is_init)]
         given = {(call.file, call.file.code(call.target)) for call in calls if call.target}
         routed = {(mark.call.file, name) for mark in marks for name in mark.routed_by}
@@ -511,7 +516,7 @@ class Codemod:
 
 
 def _broken(file: PythonFile) -> Finding | None:
-    """What is said where the changed file would not be Python any more."""
+    """A finding if the changed file would no longer be Python."""
     try:
         file.finish()
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

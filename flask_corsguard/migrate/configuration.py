@@ -1,4 +1,4 @@
-"""What becomes of the ``CORS_*`` keys in ``app.config``."""
+"""The migration of ``CORS_*`` keys in ``app.config``."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from flask_corsguard.migrate.uses import DEAD_KEY, OPTION_OF_KEY, Call, Setting,
 class Configuration:
     """The keys that Flask-CORS reads in some files.
 
-    :param mentioned: the keys that stand anywhere in the code base.
+    :param mentioned: the keys that occur anywhere in the code base.
     :ivar in_force: key -> the places that set it, where Flask-CORS uses it.
-    :ivar late: those that are set after ``CORS(app)`` has read the configuration.
+    :ivar late: the places that set one after ``CORS(app)`` has read the configuration.
     """
 
     def __init__(self, uses: Uses, mentioned: set[str]) -> None:
@@ -82,7 +82,7 @@ class Configuration:
         return {OPTION_OF_KEY[key] for key in self.in_force}
 
     def values(self) -> dict[str, Value]:
-        """The options that are set, with their values where there is one place that sets them."""
+        """The options that are set, with their values if only one place sets them."""
         return {
             OPTION_OF_KEY[key]: _value(some[0])
             if len(some) == 1 and _is_certain(some[0], self._uses)
@@ -92,7 +92,7 @@ class Configuration:
         }
 
     def _is_given(self, option: str) -> bool:
-        """Whether every use names an option itself, so that its key counts for nothing."""
+        """Whether every use names an option itself, so that its key has no effect."""
         uses = self._uses
         inits = [call for call in uses.calls if call.is_init]
         from_inits = bool(inits) and all(option in init.options for init in inits)
@@ -103,8 +103,8 @@ class Configuration:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether a key may be in the configuration without being seen: in files of other kinds, in
-        the environment, in modules that are named by a string."""
+        """Whether a key may be in the configuration that cannot be seen: in files of other kinds,
+        in the environment, or in modules that a string names."""
         uses = self._uses
         left_out = {option for option in FIELD_OF if not self._is_given(option)}
         return bool((uses.loads_settings and left_out) or left_out & self._hidden)
@@ -155,14 +155,16 @@ class Configuration:
         self.late.clear()
 
     def remove_dead(self) -> list[Report]:
-        """Take out what Flask-CORS does not read."""
+        """Remove the keys that Flask-CORS does not read."""
         reports: list[Report] = []
         for setting in [s for s in self._uses.settings if s.key == DEAD_KEY] + self.late:
             if setting.key not in self._uses.read_keys:
                 _remove(setting)
                 reports.append(Report(setting.file, setting.value.lineno))
                 if setting in self.late:
-                    reports[-1].note(f"{setting.key} has no effect after CORS(app): taken out.")
+                    reports[-1].note(
+                        f"{setting.key} has no effect after CORS(app), and is removed."
+                    )
         return reports
 
 
@@ -183,7 +185,7 @@ def _value(setting: Setting) -> Value:
 
 
 def _is_late(setting: Setting, uses: Uses) -> bool:
-    """Whether ``CORS(app)`` has read the configuration before, in the same lines of code."""
+    """Whether ``CORS(app)`` reads the configuration earlier in the same block."""
     file, node = setting.file, setting.node
     if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Subscript):
         return False
@@ -198,8 +200,8 @@ def _is_late(setting: Setting, uses: Uses) -> bool:
 
 
 def _is_certain(setting: Setting, uses: Uses) -> bool:
-    """Whether a key is set before ``CORS(app)`` reads it: in the same lines of code, or where the
-    configuration of an object is kept, which is read before."""
+    """Whether a key is set before ``CORS(app)`` reads it: earlier in the same block, or in an
+    object from which the configuration is loaded before."""
     file = setting.file
     statement = file.statement(setting.node)
     is_kept = isinstance(setting.node, ast.stmt) and not isinstance(

@@ -1,4 +1,4 @@
-"""The files of a code base: what is read of them, and how they are written so that none is lost."""
+"""The files of a code base: reading them, and writing them so that none is lost."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import stat
 import tempfile
 import threading
 import tokenize
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from flask_corsguard.migrate.findings import File, Finding
 
-#: What Python code that uses Flask-CORS has in it.
+#: Matches in Python code that uses Flask-CORS.
 USES = re.compile(rb"flask_cors\b|flask\.ext\.cors|flask\.ext import.*cors")
 _DEPENDENCY = re.compile(rb"^[^#\n]*?(?<![\w.-])flask[-_.]cors(?![\w-]|\.\*)", re.I | re.M)
 _DEPENDENCY_FILE = re.compile(
@@ -41,16 +41,16 @@ _LEFT_OUT = {"__pycache__", "__pypackages__", "dist-packages", "node_modules", "
 _ENVIRONMENT = {"pyvenv.cfg", "conda-meta"}
 # In bytes. The syntax of a larger file takes hundreds of megabytes.
 _LARGEST = 2**20
-# Of what is left out: a link may lead to "/".
+# In what is left out: a link may lead to "/".
 _MOST_ENTRIES = 20_000
 
 
 class Source(NamedTuple):
-    """A file of Python.
+    """A Python file.
 
     :ivar data: its bytes.
     :ivar text: the same, decoded, with its line ends.
-    :ivar encoding: what turns *text* into *data* again.
+    :ivar encoding: what encodes *text* as *data*.
     """
 
     path: Path
@@ -60,9 +60,9 @@ class Source(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """What is read.
+    """The files that were read.
 
-    :ivar findings: what uses Flask-CORS, and is not among the sources.
+    :ivar findings: what uses Flask-CORS, but is not among the sources.
     :ivar notes: what else has to do with Flask-CORS, or cannot be looked at.
     """
 
@@ -72,32 +72,33 @@ class Tree(NamedTuple):
 
 
 class WriteError(OSError):
-    """Files cannot be written. The message says which were all the same: normally none."""
+    """Files cannot be written. The message says which ones were written: normally none."""
 
 
-def read_tree(path: Path, wanted: Mapping[bytes, bytes]) -> Tree:
+def read_tree(path: Path, words: Collection[bytes]) -> Tree:
     """Read the files at a path.
 
-    Hidden folders, installed packages and virtual environments are left out, and so is what links
-    lead to outside of *path*. The project's own code in there that uses Flask-CORS is a finding.
+    Hidden folders, installed packages and virtual environments are left out, and so are the targets
+    of links that lead outside *path*. If code of the project there uses Flask-CORS, that is a
+    finding.
 
     :param path: a file or a folder.
-    :param wanted: what a file of Python has in it that is a source, beside those that use
-        Flask-CORS: a word, and a pattern that is only looked for where the word is.
+    :param words: a Python file with any of these words is a source, and so is one that uses
+        Flask-CORS.
     :raises OSError: if *path* cannot be read.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or directory")
     if not path.is_dir() and not path.is_file():
         raise OSError(f"{path} is neither a file nor a directory")
-    return _Reading(path, wanted).tree()
+    return _Reading(path, words).tree()
 
 
 class _Reading:
-    def __init__(self, top: Path, wanted: Mapping[bytes, bytes]) -> None:
+    def __init__(self, top: Path, words: Collection[bytes]) -> None:
         self._top = top
         self._real_top = os.path.realpath(top)
-        self._wanted = wanted
+        self._words = words
         self._sources: list[Source] = []
         self._findings: list[Finding] = []
         self._notes: list[str] = []
@@ -123,8 +124,8 @@ class _Reading:
         return Tree(tuple(self._sources), tuple(self._findings), (*self._notes, *notes))
 
     def _entries(self, top: str, is_top: bool = False) -> Iterator[os.DirEntry[str]]:
-        """All but folders in a folder and below it, those in one folder after each other."""
-        waiting = [top]  # Python allows for a thousand calls in each other, not for more
+        """Everything except folders in a folder and below it, one folder after the other."""
+        waiting = [top]  # not recursive: Python allows only a thousand nested calls
         while waiting:
             folder = waiting.pop()
             try:
@@ -167,9 +168,7 @@ class _Reading:
             self._unreadable(path, b"", str(error.strerror))
             return
         self._is_used = self._is_used or is_used
-        pairs = self._wanted.items()
-        is_wanted = any(word in data and re.search(pattern, data) for word, pattern in pairs)
-        if not is_used and not is_wanted:
+        if not is_used and not any(word in data for word in self._words):
             return
         try:
             if len(data) > _LARGEST:
@@ -192,7 +191,7 @@ class _Reading:
         self._find(path, _line(USES, data), "unreadable_file", message, choices)
 
     def _elsewhere(self, path: str, message: str, target: str = "") -> None:
-        """Say what is left out, if it uses Flask-CORS."""
+        """Add a finding about what is left out, if it uses Flask-CORS."""
         used = self._first_use(target or path)
         if used is not None:
             message += f", though {used} uses Flask-CORS"
@@ -206,7 +205,7 @@ class _Reading:
         self._findings.append(Finding(path, line, code, message, today, choices))
 
     def _is_read_itself(self, target: str) -> bool:
-        """Whether what a link leads to is read without it."""
+        """Whether the target of a link is read anyway."""
         *folders, name = Path(os.path.relpath(target, self._real_top)).parts or [""]
         is_read = _is_read(name) if os.path.isdir(target) else name.endswith(".py")
         return is_read and all(map(_is_read, folders))
@@ -224,7 +223,7 @@ class _Reading:
         return None
 
     def _other(self, entry: os.DirEntry[str]) -> None:
-        """Note what a file of another kind, or setup.py, has to do with Flask-CORS."""
+        """Note how a file of another kind, or setup.py, concerns Flask-CORS."""
         path = Path(entry.path)
         is_dependency = _DEPENDENCY_FILE.fullmatch(path.as_posix())
         is_configuration = _CONFIGURATION_FILE.fullmatch(entry.name)
@@ -252,7 +251,7 @@ def _in_configuration(found: re.Match[bytes]) -> str:
     key, new = found[0].decode(), _KEYS[found[2].decode()]
     name = f"{'FLASK_' if found[1] else ''}CORSGUARD_{new}"
     if not new:
-        return f"{key}: take it out; only flask_corsguard.compat still reads CORS_ keys."
+        return f"{key}: remove it; only flask_corsguard.compat still reads CORS_ keys."
     return (
         f"{key}: flask_corsguard.compat reads it, the guard does not. If the code imports CORS from"
         f" there, leave it; otherwise write {name}."
@@ -269,13 +268,12 @@ def _line(pattern: re.Pattern[bytes], data: bytes) -> int:
 
 
 def _open(path: str, flags: int) -> int:
-    # Without waiting: a pipe may have taken the file's place.
+    # Do not wait: a pipe may have taken the file's place.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _read(path: Path | str) -> tuple[bytes, bool]:
-    """The bytes of a file, cut after the most that is read; and whether all of it names Flask-CORS,
-    be it in UTF-16."""
+    """The bytes of a file, up to a limit; and whether it names Flask-CORS, even in UTF-16."""
     with open(path, "rb", opener=_open) as file:
         data = chunk = file.read(_LARGEST + 1)
         last = b""
@@ -293,10 +291,9 @@ def _uses(path: str) -> bool:
 def write_files(files: Sequence[File]) -> tuple[str, ...]:
     """Write all files, or none.
 
-    Each is written to a temporary file beside it, which then takes its place with its mode, owner
-    and attributes; the first does when all of them have been written. A file with several names
-    (hard links) is replaced under this one: what has the others may lie anywhere, such as in a
-    backup.
+    Each is first written to a temporary file beside it. When all of these have been written, they
+    take the places of the files, with their modes, owners and attributes. A file with several names
+    (hard links) is replaced under this name only: the others may be anywhere, such as in a backup.
 
     :returns: notes about what could not be kept.
     :raises WriteError: if one cannot be written, or has changed since it was read.
@@ -339,8 +336,8 @@ def write_files(files: Sequence[File]) -> tuple[str, ...]:
 
 
 def _keep_attributes(path: Path, target: str, temporary: str) -> Iterator[str]:
-    """Give a temporary file what its file has, but for its times: by them, Python knows that what
-    is in __pycache__ is old."""
+    """Give a temporary file all that its file has, except for its times, by which Python knows that
+    its code in __pycache__ is old."""
     old = os.stat(target)
     if not os.access(target, os.W_OK):
         raise OSError("it is write-protected")
@@ -370,7 +367,7 @@ def _in_words(reason: str, files: Sequence[File], written: int) -> str:
 
 
 def _sync(folder: str) -> None:
-    """Have the names in a folder on the disk, where the system can."""
+    """Write the names in a folder to the disk, if the system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -381,8 +378,8 @@ def _sync(folder: str) -> None:
 
 @contextmanager
 def _held_signals() -> Generator[list[signal.Signals]]:
-    """Deliver signals that would end the process after the body, which looks whether there are
-    any: nothing is left behind, and nothing is half done."""
+    """Hold back signals that would end the process until after the body, which checks for them. So
+    nothing is left behind, and nothing is half done."""
     received: list[signal.Signals] = []
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     known = [signal.Signals[name] for name in names if name in signal.Signals.__members__]

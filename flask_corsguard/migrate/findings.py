@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-#: Code -> what is the case, in general.
+from flask_corsguard.text import counted
+
+#: Code -> what it says.
 CODES: Mapping[str, str] = {
     "unreadable_file": "A file cannot be read or parsed",
     "left_out": "Code that uses Flask-CORS was not read",
@@ -31,9 +33,9 @@ class Finding(NamedTuple):
     :ivar path: the file.
     :ivar line: the line, from 1.
     :ivar code: one of :data:`CODES`.
-    :ivar message: what is the case.
+    :ivar message: what was found.
     :ivar today: what any site on the web can do today, or what does not work today.
-    :ivar choices: what can be done about it, now, with Flask-CORS still in place.
+    :ivar choices: what can be done about it now, with Flask-CORS still in place.
     """
 
     path: Path
@@ -84,7 +86,7 @@ class Migration(NamedTuple):
 
     :ivar files: the files that change.
     :ivar findings: the places that are left alone.
-    :ivar notes: what is worth knowing, but leaves nothing alone.
+    :ivar notes: what else is worth knowing.
     :ivar places: how many places are migrated.
     """
 
@@ -94,15 +96,15 @@ class Migration(NamedTuple):
     places: int = 0
 
     def summary(self) -> str:
-        """One line about all of it."""
+        """The migration in one line."""
         if not self.files and not self.findings:
             return "Nothing uses Flask-CORS here."
-        done = f"{_count(self.places, 'place')} migrated in {_count(len(self.files), 'file')}"
-        return f"{done}, {_count(len(self.findings), 'finding')}."
+        done = f"{counted(self.places, 'place')} migrated in {counted(len(self.files), 'file')}"
+        return f"{done}, {counted(len(self.findings), 'finding')}."
 
 
 def joined(migrations: Iterable[Migration]) -> Migration:
-    """All of them as one, with each finding and each note once."""
+    """Several migrations as one, with each finding and each note once."""
     files, findings, notes, places = zip(*migrations, strict=True)
     every = {finding for some in findings for finding in some}
     return Migration(
@@ -111,7 +113,3 @@ def joined(migrations: Iterable[Migration]) -> Migration:
         tuple(dict.fromkeys(note for some in notes for note in some)),
         sum(places),
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

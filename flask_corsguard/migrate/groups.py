@@ -25,7 +25,7 @@ def root_of(path: Path) -> Path:
 
 
 def groups_of(sources: Sequence[Source]) -> list[list[Source]]:
-    """Files that name one another in imports; rather too many in one group than too few."""
+    """Groups of files that name one another in imports: rather too large than too small."""
     handles: dict[bytes, list[int]] = {}
     for number, source in enumerate(sources):
         for handle in _handles(source.path):
@@ -49,7 +49,7 @@ def groups_of(sources: Sequence[Source]) -> list[list[Source]]:
 
 
 def _handles(path: Path) -> set[bytes]:
-    """The names by which an import may mean a file."""
+    """The names by which an import may refer to a file."""
     names = {path.parent.name if path.stem == "__init__" else path.stem, path.parent.name}
     folder = path.parent
     while (folder / "__init__.py").exists() and folder.parent != folder:

@@ -1,4 +1,4 @@
-"""The imports of a file, with the guard's names in the place of Flask-CORS's."""
+"""The imports of a file, with the guard's names instead of Flask-CORS's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Needs:
         self.re = False
 
     def name(self, name: str) -> str:
-        """What a name of the guard is called in the file, which imports it from now on."""
+        """What one of the guard's names is called in the file, which now needs to import it."""
         if name not in self.native:
             is_taken = self._file.bound[name]
             self.native[name] = f"corsguard_{name}".lower() if is_taken else name
@@ -38,7 +38,7 @@ class Needs:
 
 
 def change_imports(file: PythonFile, imports: Sequence[Imported], needs: Needs) -> None:
-    """Put what a file needs in the place of its imports of Flask-CORS."""
+    """Replace a file's imports of Flask-CORS with what it needs."""
     native = _native(needs.native)
     statements = list(dict.fromkeys(imported.node for imported in imports))
     top = [node for node in statements if file.parent(node) is file.tree]
@@ -73,10 +73,8 @@ def _native(names: Mapping[str, str]) -> str:
 def _compat(imports: Sequence[Imported], compat: set[str]) -> list[str]:
     lines: list[str] = []
     names: list[str] = []
-    for imported in imports:
+    for imported in imports if compat else ():
         if not compat.intersection((imported.name, "*")) and imported.name not in ("", "*"):
-            continue
-        if not compat:
             continue
         if imported.name:
             is_same = imported.local == imported.name
@@ -99,7 +97,7 @@ def _others(
 
 
 def _add(file: PythonFile, lines: list[str]) -> None:
-    """After the imports at the top: further ones may come after the first use."""
+    """Add lines after the imports at the top, because later imports may follow the first use."""
     last: ast.stmt | None = None
     for statement in file.tree.body:
         is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

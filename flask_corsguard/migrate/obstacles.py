@@ -1,8 +1,8 @@
 """What responds to preflights, or writes CORS headers, beside Flask-CORS.
 
-Flask-CORS leaves preflights to Flask, and leaves a response alone that has
-``Access-Control-Allow-Origin`` already. Where the app relies on either, the guard is told to do the
-same, so that no page gets to do what it could not.
+Flask-CORS leaves preflights to Flask, and does not touch a response that already has
+``Access-Control-Allow-Origin``. If the app relies on either, the guard is told to do the same, so
+that no page can do more than before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask_corsguard.migrate.python_file import FUNCTIONS, PythonFile, last_name
 from flask_corsguard.migrate.translation import Report
 
 _ALLOW_ORIGIN = "access-control-allow-origin"
-# What runs before a preflight is responded to, or responds to it.
+# What runs before the response to a preflight, or makes it.
 _BEFORE = frozenset({
     "before_request", "before_app_request", "before_request_funcs", "url_value_preprocessor",
     "app_url_value_preprocessor", "url_value_preprocessors", "preprocess_request",
@@ -63,9 +63,9 @@ def fields_for(files: Iterable[PythonFile]) -> tuple[dict[str, str], list[Report
 
 def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterator[Report]:
     """What changes the headers after Flask-CORS: functions that are registered before it run after
-    it. The guard would have the last word, so these are findings.
+    it. The guard would write the headers last, so these are findings.
 
-    :param calls: those of Flask-CORS.
+    :param calls: the calls of Flask-CORS.
     """
     for file in files:
         lines = [call.lineno for call in calls if call in file.nodes]
@@ -92,7 +92,7 @@ def last_words(files: Iterable[PythonFile], calls: Iterable[ast.Call]) -> Iterat
 
 
 def _lost_responses(file: PythonFile, lines: list[int]) -> Iterator[Report]:
-    """Functions after Flask-CORS that respond with something else."""
+    """Functions that run after Flask-CORS and return another response."""
     for function in file.nodes:
         is_early = bool(lines) and getattr(function, "lineno", 0) < min(lines)
         if is_early and isinstance(function, FUNCTIONS) and _makes_another(function):
@@ -106,7 +106,7 @@ def _lost_responses(file: PythonFile, lines: list[int]) -> Iterator[Report]:
 
 
 def _makes_another(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a function of ``after_request`` returns something else than what it is given."""
+    """Whether an ``after_request`` function returns anything but its argument."""
     if not any(last_name(each) in _AFTER for each in function.decorator_list):
         return False
     given = [argument.arg for argument in function.args.args]
@@ -115,7 +115,7 @@ def _makes_another(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _preflights(file: PythonFile) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """What may refuse a preflight, or responds to one."""
+    """What may refuse a preflight, or may respond to one."""
     for node in file.nodes if file.mentions(*_BEFORE, *_AUTOMATIC, "options", "OPTIONS") else ():
         above = file.parent(node)
         name = last_name(node)
@@ -138,7 +138,7 @@ def _preflights(file: PythonFile) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
 
 
 def _only_assigns(function: ast.AST | None) -> bool:
-    """Whether a function keeps a few plain values, and cannot do anything else."""
+    """Whether a function only assigns plain values."""
     if not isinstance(function, FUNCTIONS):
         return False
     plain = (ast.Assign, ast.Pass, ast.Name, ast.Attribute, ast.Constant, ast.expr_context)
@@ -147,7 +147,7 @@ def _only_assigns(function: ast.AST | None) -> bool:
 
 
 def _headers(file: PythonFile) -> Iterator[tuple[ast.expr, str]]:
-    """Where headers of CORS are named."""
+    """Where CORS headers are named."""
     for node in file.nodes if file.mentions("ccess-", "access_control_", "CCESS-") else ():
         name = ""
         if isinstance(node, ast.Constant):
@@ -155,7 +155,7 @@ def _headers(file: PythonFile) -> Iterator[tuple[ast.expr, str]]:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             name = node.attr.replace("_", "-")
         if name.startswith("access-control-") and "request" not in name:
-            is_part = name.endswith("-")  # of a name that is put together
+            is_part = name.endswith("-")  # of a name that the code puts together
             yield cast("ast.expr", node), _ALLOW_ORIGIN if is_part else name
 
 
@@ -170,7 +170,7 @@ def writes_origin(files: Iterable[PythonFile]) -> bool:
 
 
 def _is_written(file: PythonFile, node: ast.expr) -> bool:
-    """Whether a header is not only looked at, as far as that shows."""
+    """Whether a header is probably written, and not only read."""
     above = file.parent(node)
     match above:
         case ast.Call(func=ast.Attribute(attr="get" | "getlist" | "get_all")):

@@ -1,4 +1,4 @@
-"""One file of Python: its syntax, what its names stand for, and the changes to its text."""
+"""One Python file: its syntax, what its names stand for, and the changes to its text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Expression:
 
 
 class PythonFile:
-    """A file that is read, and changed by spans of its text: all else stays as it is.
+    """A file of which only spans of text are changed: all else stays as it is.
 
     :ivar path: the file.
     :ivar tree: its syntax.
@@ -81,7 +81,7 @@ class PythonFile:
     # What is there.
 
     def mentions(self, *words: str) -> bool:
-        """Whether one of some words stands in the text, be it in a comment."""
+        """Whether any of these words is in the text, even in a comment."""
         return any(word in self.source.text for word in words)
 
     def code(self, node: ast.AST) -> str:
@@ -90,7 +90,7 @@ class PythonFile:
         return self._data[start:end].decode()
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        """Where *node* stands in the text, as UTF-8."""
+        """Where *node* is in the text, as UTF-8."""
         place = cast("ast.expr", node)
         start = self._starts[place.lineno - 1] + place.col_offset
         return start, self._starts[(place.end_lineno or 0) - 1] + (place.end_col_offset or 0)
@@ -130,13 +130,13 @@ class PythonFile:
         return self.code(targets[0]) if len(targets) == 1 else ""
 
     def uses(self, name: str) -> bool:
-        """Whether a name is looked up here, and has no value of its own."""
+        """Whether a name is used here, but not given a value."""
         return not self.bound[name] and any(
             isinstance(node, ast.Name) and node.id == name for node in self.nodes
         )
 
     def is_imported(self, name: str, packages: Iterable[str]) -> bool:
-        """Whether a name comes from one of some packages."""
+        """Whether a name is imported from one of these packages."""
         return any(
             isinstance(node, ast.ImportFrom)
             and (node.module or "").partition(".")[0] in packages
@@ -145,12 +145,12 @@ class PythonFile:
         )
 
     def is_called(self, node: ast.expr) -> bool:
-        """Whether an expression is what is called."""
+        """Whether an expression is the function of a call."""
         above = self.parent(node)
         return isinstance(above, ast.Call) and above.func is node
 
     def is_annotation(self, node: ast.expr) -> bool:
-        """Whether an expression is a type."""
+        """Whether an expression is an annotation."""
         above = self.parent(node)
         return node in (getattr(above, "annotation", None), getattr(above, "returns", None))
 
@@ -170,7 +170,7 @@ class PythonFile:
         )
 
     def exclude(self, one: ast.AST, other: ast.AST) -> bool:
-        """Whether only one of two expressions runs, as they are in branches of one ``if``."""
+        """Whether only one of two expressions runs, because they are in branches of one ``if``."""
         around = [self.block(n) for n in (one, *self.parents(one)) if isinstance(n, ast.stmt)]
         for node in (other, *self.parents(other)):
             above = self.parent(node)
@@ -182,7 +182,7 @@ class PythonFile:
         return False
 
     def kind(self, node: ast.expr, roots: list[Path], depth: int = 0) -> str:
-        """Whether an expression is an ``"app"``, a ``"blueprint"``, or "", which cannot be told."""
+        """``"app"`` or ``"blueprint"``, whichever an expression is; "" if that cannot be told."""
         name = self.code(node) if depth == 0 else cast("ast.Name", node).id
         guess = _kind(name)
         for found in self.nodes if isinstance(node, ast.Name) else ():
@@ -233,7 +233,7 @@ class PythonFile:
 
     @functools.cached_property
     def _values(self) -> dict[str, ast.expr]:
-        """The value of each name that gets one only once."""
+        """The value of each name that is given one only once."""
         found: dict[str, ast.expr] = {}
         changed: set[str] = set()
         for node in self.nodes:
@@ -262,8 +262,8 @@ class PythonFile:
             for name, value in found.items()
             if self.bound[name] == 1
             and name not in changed
-            and not self.bound["*"]  # what another module may say instead
-            # what can be changed by another name for it
+            and not self.bound["*"]  # another module may give the name a value
+            # a value with two names can be changed through the other one
             and (loads[name] == 1 or isinstance(value, ast.Constant))
         }
 
@@ -272,9 +272,9 @@ class PythonFile:
         return self._values.get(name)
 
     def read(self, node: ast.expr, depth: int = 0) -> Any:
-        """The value of an expression, with an :class:`Expression` for what only shows when it runs.
+        """The value of an expression, with an :class:`Expression` for what only running it shows.
 
-        A dictionary has its values unread, as nodes.
+        The values of a dictionary stay unread, as nodes.
         """
         match node:
             case ast.Constant(value=constant):
@@ -325,20 +325,20 @@ class PythonFile:
     # What changes.
 
     def replace(self, node: ast.AST, text: str) -> None:
-        """Put *text* in the place of *node*."""
+        """Replace *node* with *text*."""
         self._edits[self.span(node)] = text
 
     def replace_span(self, start: int, end: int, text: str) -> None:
-        """Put *text* in the place of what stands from *start* to *end*."""
+        """Replace what is between *start* and *end* with *text*."""
         self._edits[start, end] = text
 
     def add_before(self, statement: ast.stmt, *lines: str) -> None:
-        """Add lines before a statement and its decorators, as far indented as it."""
+        """Add lines before a statement and its decorators, indented like it."""
         start, _ = self._lines(statement)
         self._added.setdefault(start, []).extend(self._indented(statement, lines))
 
     def add_after(self, statement: ast.stmt, *lines: str) -> None:
-        """Add lines after a statement, as far indented as it."""
+        """Add lines after a statement, indented like it."""
         _, end = self._lines(statement)
         new = self._indented(statement, lines)
         if not self._data[:end].endswith((b"\n", b"\r")):  # the end of a file without one
@@ -346,7 +346,7 @@ class PythonFile:
         self._added.setdefault(end, []).extend(new)
 
     def block(self, statement: ast.stmt) -> list[ast.stmt]:
-        """The statements that it is one of."""
+        """The block of statements that *statement* is in."""
         above = self.parent(statement)
         for field in ("body", "orelse", "finalbody"):
             body = getattr(above, field, None)
@@ -355,7 +355,7 @@ class PythonFile:
         return [statement]
 
     def is_alone(self, statement: ast.stmt, node: ast.AST | None = None) -> bool:
-        """Whether no other statement stands on its lines, and *node* is all that it has to say."""
+        """Whether no other statement is on its lines, and it consists of *node* alone."""
         if node is not None and self.parent(node) is not statement:
             return False
         (start, end), (first, last) = self.span(statement), self._lines(statement)
@@ -363,27 +363,23 @@ class PythonFile:
         return not self._data[first:start].strip() and (not rest or rest.startswith(b"#"))
 
     def remove(self, statement: ast.stmt) -> None:
-        """Take a statement out."""
+        """Remove a statement."""
         self._removed.add(statement)
         is_last = self.parent(statement) is not self.tree and self._removed.issuperset(
             self.block(statement)
         )
         if self.is_alone(statement) and not is_last:
-            self._cut(statement)
+            self.remove_lines(statement)
         else:
             self.replace(statement, "pass")
 
     def is_plain_decorator(self, node: ast.expr) -> bool:
-        """Whether a decorator stands on lines of its own, without parentheses around it."""
+        """Whether a decorator is on lines of its own, without parentheses around it."""
         start, _ = self._lines(node)
         return not self._data[start : self.span(node)[0]].replace(b"@", b"", 1).strip()
 
-    def remove_decorator(self, node: ast.expr) -> None:
-        """Take the lines of a decorator out."""
-        self._cut(node)
-
-    def _cut(self, node: ast.stmt | ast.expr) -> None:
-        """Take the lines of a node out, but for their comments."""
+    def remove_lines(self, node: ast.stmt | ast.expr) -> None:
+        """Remove the lines of a node, except for their comments."""
         start, end = self._lines(node)
         kept = self.comments(self._data[start:end].decode())
         self._edits[start, end] = "".join(
@@ -391,7 +387,7 @@ class PythonFile:
         )
 
     def remove_part(self, node: ast.AST, siblings: list[Any]) -> None:
-        """Take an argument, or an entry of a dictionary, out of those that it stands among.
+        """Remove an argument, or an entry of a dictionary, from among its siblings.
 
         :param siblings: (first node, last node) of each, in order; *node* is a first one.
         """
@@ -406,7 +402,7 @@ class PythonFile:
         self._edits[start, end] = "".join(f"{each}{self.newline}{indent}" for each in kept)
 
     def remove_keywords(self, node: ast.Call, known: Iterable[str]) -> None:
-        """Take the arguments out whose names are not among those that are known."""
+        """Remove the arguments whose names are not known."""
         kept = [*node.args, *(each for each in node.keywords if each.arg in (None, "app", *known))]
         gone = [each for each in node.keywords if each not in kept]
         if gone:
@@ -414,8 +410,8 @@ class PythonFile:
             self.replace(node, self.call(node, name, [self.code(each) for each in kept]))
 
     def call(self, node: ast.Call, name: str, arguments: list[str], after: str = "") -> str:
-        """A call to stand in the place of *node*: an argument a line where one line is too short,
-        or where there are comments to keep."""
+        """A call to replace *node* with: one argument per line if one line is too short for all, or
+        if there are comments to keep."""
         start, end = self.span(node)
         kept = "\n".join(arguments)
         comments = [
@@ -441,7 +437,7 @@ class PythonFile:
         return found
 
     def _lines(self, node: Any) -> tuple[int, int]:
-        """All of the lines that *node* stands in."""
+        """The whole lines that *node* is on."""
         decorators: list[ast.expr] = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
         last: int = node.end_lineno
@@ -449,7 +445,7 @@ class PythonFile:
         return self._starts[first - 1], end
 
     def indent(self, node: Any) -> str:
-        """What the statement of *node* is indented by."""
+        """The indentation of the statement that *node* belongs to."""
         start, _ = self._lines(self.statement(node))
         line = self._data[start:].decode()
         return line[: len(line) - len(line.lstrip(" \t"))]
@@ -464,9 +460,9 @@ class PythonFile:
         return bool(self._edits or self._added)
 
     def finish(self) -> File:
-        """The file as it is to be.
+        """The changed file.
 
-        :raises SyntaxError, ValueError: if that would not be Python any more.
+        :raises SyntaxError, ValueError: if that would no longer be Python.
         """
         data = self._data
         changes = [(*span, text) for span, text in self._edits.items()]

@@ -1,4 +1,4 @@
-"""What an app hands to Flask-CORS while it is loaded."""
+"""What an app passes to Flask-CORS while it is loaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Options = Mapping[str, Any]
 
 
 class Unknown(NamedTuple):
-    """Stands for a value that cannot be handed to another process: a generator, say."""
+    """Stands for a value that cannot be passed to another process, such as a generator."""
 
     text: str
 
@@ -31,14 +31,14 @@ class Unknown(NamedTuple):
 class Recorded(NamedTuple):
     """A call of ``CORS(app)`` or ``init_app``, or a view with ``cross_origin``.
 
-    :ivar path: the file of the call: the first one outside of Flask-CORS.
-    :ivar line: its line; of a decorator, where ``cross_origin`` is called.
+    :ivar path: the file of the call: the first one outside Flask-CORS.
+    :ivar line: its line; for a decorator, the one that calls ``cross_origin``.
     :ivar kind: ``app``, ``blueprint`` or ``view``.
     :ivar target: the app's import name, the blueprint's name, or the view's module and name.
-    :ivar options: all options: the defaults, ``CORS_*`` of the app's configuration (of a view, once
-        :meth:`Recording.loaded` was called), the constructor's, the call's.
-    :ivar resources: for each of ``resources``, as given, the pattern and its options.
-    :ivar given: the options of this very call.
+    :ivar options: all options: the defaults, ``CORS_*`` of the app's configuration (for a view,
+        after :meth:`Recording.loaded`), the constructor's, the call's.
+    :ivar resources: the pattern and the options of each of the ``resources``, as given.
+    :ivar given: the options of this call alone.
     :ivar constructed: file, line and options of the constructor, if that was another call.
     """
 
@@ -64,8 +64,8 @@ class Recording(list[Recorded]):
 
 
 def watch() -> Recording:
-    """Record from now on what is handed to Flask-CORS, version 3 to 6. Nothing else changes, and
-    Flask-CORS is imported only where the app does so, from wherever it does."""
+    """Record from now on what is handed to Flask-CORS, versions 3 to 6. Nothing else changes: only
+    the app imports Flask-CORS, when and from where it likes."""
     recording, execute = Recording(), SourceFileLoader.exec_module
 
     def execute_and_watch(loader: SourceFileLoader, module: Any) -> None:
@@ -78,7 +78,7 @@ def watch() -> Recording:
     return recording
 
 
-# Whatever fails in the recording, the app goes on: so everything is in suppress(Exception).
+# The app goes on if the recording fails, so everything is in suppress(Exception).
 def _watch_module(module: Any, recording: Recording) -> None:
     with suppress(Exception):
         if module.__name__.endswith("flask_cors.extension"):
@@ -130,7 +130,7 @@ def _by_resource(options: Options) -> Iterator[tuple[Any, Options]]:
 
 
 def _watched_decorator(cross_origin: Any, recording: Recording) -> Any:
-    if hasattr(cross_origin, _MARK):  # the package has the function of its module
+    if hasattr(cross_origin, _MARK):  # the package exports its module's function
         return cross_origin
 
     @functools.wraps(cross_origin)
@@ -169,7 +169,7 @@ def _defaults(of: Any) -> dict[str, Any]:
 
 
 def _configured(app: Any, known: Options) -> dict[str, Any]:
-    """What ``CORS_*`` say of the *known* options. A blueprint has no configuration."""
+    """The *known* options that ``CORS_*`` keys set. A blueprint has no configuration."""
     values = {name: getattr(app, "config", {}).get(f"CORS_{name.upper()}") for name in known}
     return {name: _kept(value) for name, value in values.items() if value is not None}
 

@@ -8,7 +8,7 @@ from flask_corsguard.migrate.findings import Migration
 from flask_corsguard.text import printable
 
 
-def told(
+def report_lines(
     migration: Migration,
     written: Sequence[str] | None,
     unwritten: str,
@@ -18,7 +18,7 @@ def told(
 
     :param written: the notes of :func:`~flask_corsguard.migrate.files.write_files`, or None if it
         was not called.
-    :param unwritten: why not, as a sentence.
+    :param unwritten: why nothing was written, as a sentence.
     :param compared: the lines about a comparison.
     """
     paragraphs = [

@@ -1,4 +1,4 @@
-"""What Flask-CORS's options come to: fields of a policy, as Python source."""
+"""Flask-CORS's options, translated into policy fields as Python source."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIELD_OF: Mapping[str, str] = {
     "allow_private_network": "allow_private_network",
     "automatic_options": "answer_preflight",
 }
-#: Python source of each field as Flask-CORS has it where nobody says otherwise.
+#: The Python source of each field, with Flask-CORS's default.
 RESETS: Mapping[str, str] = {
     "origins": '"*"',
     "methods": "None",
@@ -39,17 +39,17 @@ RESETS: Mapping[str, str] = {
 _ALL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _LISTS = frozenset({"origins", "methods", "allow_headers", "expose_headers"})
 _HINTS = frozenset("*\\]?$^[]()")
-# A group with a quantifier in it and one behind it, which can take endless time.
+# A group with one quantifier inside and one after it, which can take forever.
 _NESTED = re.compile(r"[*+}][^()]*\)+[*+{]")
 _HOW = "list the origins, and run this again: origins=['https://app.example.com']."
 
 
 class Report:
-    """What is found and noted about one place.
+    """The findings and notes about one place.
 
-    :ivar findings: what leaves it alone.
+    :ivar findings: why it is left alone.
     :ivar notes: what is worth knowing.
-    :ivar reasons: why ``flask_corsguard.compat`` has to see to it.
+    :ivar reasons: why only ``flask_corsguard.compat`` can do the same.
     """
 
     def __init__(self, file: PythonFile, line: int) -> None:
@@ -90,12 +90,12 @@ class Value(NamedTuple):
 
 
 def listed(value: Any) -> list[Any]:
-    """A list as it is, and what is none as a list of one; of a dictionary, its keys."""
+    """A list as it is, a dictionary's keys, and anything else as a list of one."""
     return list(cast("Any", value)) if isinstance(value, (list, dict)) else [value]
 
 
 def keyed(value: Any) -> dict[Any, Any]:
-    """A dictionary as it is, and a list as its keys, without values."""
+    """A dictionary as it is, and a list as keys without values."""
     keys = (Expression("") if isinstance(each, list) else each for each in listed(value))
     return cast("Any", value) if isinstance(value, dict) else dict.fromkeys(keys)
 
@@ -106,7 +106,7 @@ def values_of(file: PythonFile, options: Mapping[str, ast.expr]) -> dict[str, Va
 
 
 def short(code: str) -> str:
-    """An expression on one line, cut where it is long."""
+    """An expression on one line, cut if it is long."""
     line = " ".join(code.split())
     return line if len(line) <= 60 else f"{line[:57]}..."
 
@@ -125,10 +125,10 @@ def arguments(fields: Mapping[str, str]) -> list[str]:
 def fields_of(
     options: Mapping[str, Value], report: Report, *, beside: Mapping[str, Value] | None
 ) -> dict[str, str]:
-    """Field -> Python source, of the options that are given.
+    """Field -> Python source, for the given options.
 
     :param options: without ``resources``.
-    :param beside: what the configuration says, to be judged with them; None where *options* are
+    :param beside: what the configuration sets, to check together with them; None if *options* are
         only a part of what is in force.
     """
     fields: dict[str, str] = {}
@@ -157,7 +157,7 @@ def fields_of(
 def _adjust(
     fields: dict[str, str], known: dict[str, Any], options: Mapping[str, Value], report: Report
 ) -> None:
-    """What stars come to, where Flask-CORS does not know them, or browsers do not."""
+    """Translate stars that mean nothing to Flask-CORS, or to browsers."""
     if known.get("allow_credentials") and "*" in known.get("expose_headers", ()):
         report.note(
             "expose_headers='*' exposes nothing to requests with credentials, and the guard refuses"
@@ -189,7 +189,7 @@ def _check_name(name: str, value: Value, report: Report) -> None:
 
 
 def _read(name: str, value: Value, report: Report) -> Value | None:
-    """What a known option comes to, or None where it says nothing, or is a finding."""
+    """Translate a known option; None if it changes nothing, or is a finding."""
     if name == "origins":
         return _origins(value, report)
     field, given = FIELD_OF[name], value.value
@@ -246,7 +246,7 @@ def _accepted(field: str, given: Any, report: Report) -> list[str]:
             )
             kept.append(name)
         except PolicyError as error:
-            report.note(f"{field}: {name!r} is taken out: {error.problems[0].message}")
+            report.note(f"{field}: {name!r} is removed: {error.problems[0].message}")
     return kept
 
 
@@ -273,7 +273,7 @@ def _origins(value: Value, report: Report) -> Value:
 
 
 def _entry(entry: Any, report: Report) -> str | re.Pattern[str] | None:
-    """What one of the origins is to the guard, or None where it lets nobody in."""
+    """Translate one of the origins; None if it lets nobody in, or is a finding."""
     text = str(getattr(entry, "pattern", entry))
     if _NESTED.search(text):
         report.finding(
@@ -327,7 +327,7 @@ def _entry_code(entry: Any, new: str | re.Pattern[str], report: Report) -> str:
 
 
 def _hostile(pattern: re.Pattern[str]) -> str:
-    """An origin of somebody else's that the guard would let in by a pattern, or ""."""
+    """Somebody else's origin that the guard would let in by a pattern, or ""."""
     meant = of_pattern(pattern)[:2]
     sites = {site_of(origin) for origin in meant}
     dots: Iterable[str] = (
@@ -344,7 +344,7 @@ def _hostile(pattern: re.Pattern[str]) -> str:
 
 
 def _check_policy(known: Mapping[str, Any], beside: Mapping[str, Value], report: Report) -> None:
-    """Hold what is known against what the guard accepts."""
+    """Check whether the guard accepts what is known."""
     is_unknown = "origins" in beside and "origins" not in known
     if known.get("allow_credentials") and not is_unknown and known.get("origins", "*") == "*":
         report.finding(

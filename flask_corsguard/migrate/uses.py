@@ -1,4 +1,4 @@
-"""Who uses Flask-CORS, and how: imports, calls, decorators, configuration keys."""
+"""Where Flask-CORS is used, and how: imports, calls, decorators, configuration keys."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from flask_corsguard.flask_cors_options import DEFAULTS
 from flask_corsguard.migrate.python_file import FUNCTIONS, PythonFile, last_name
 from flask_corsguard.migrate.translation import Report, listed
 
-#: The keys that Flask-CORS reads -> the option.
+#: Each key that Flask-CORS reads -> the option.
 OPTION_OF_KEY: Mapping[str, str] = {f"CORS_{option.upper()}": option for option in DEFAULTS}
-#: A key of old that has no effect any more.
+#: An old key that no longer has any effect.
 DEAD_KEY = "CORS_HEADERS"
 _KEYS = frozenset({*OPTION_OF_KEY, DEAD_KEY})
 _MODULES = ("flask_cors", "flask.ext.cors", "flask_cors.extension", "flask_cors.decorator")
@@ -24,7 +24,7 @@ _HARMLESS = frozenset({"flask_login", "flask_jwt_extended", "flasgger"})
 _APPS = frozenset({"Flask", "APIFlask", "OpenAPI"})
 
 
-#: Why a mark on a method of a class is for compat.
+#: Why compat is needed for a decorator on a method of a class.
 ON_METHOD = "preflights do not reach it on a method"
 _OTHER = "another view is at"
 
@@ -32,7 +32,7 @@ _OTHER = "another view is at"
 class Imported(NamedTuple):
     """One import of Flask-CORS.
 
-    :ivar alias: the part of *node* that it is about.
+    :ivar alias: the part of *node* that imports it.
     :ivar name: what is imported: a name, ``"*"``, or ``""`` for the module itself.
     :ivar local: what it is called here.
     """
@@ -44,11 +44,11 @@ class Imported(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of ``CORS``, or of ``init_app`` of what that gave.
+    """One call of ``CORS``, or of ``init_app`` on its result.
 
-    :ivar target: what is given to it, if anything.
-    :ivar options: by name.
-    :ivar unread: what is given as ``*`` or ``**``, or without a name, as it is written.
+    :ivar target: the app or blueprint that it is given, or None.
+    :ivar options: its options by name.
+    :ivar unread: what it is given as ``*`` or ``**``, or without a name, as written.
     :ivar is_init: whether it is a call of ``init_app``.
     """
 
@@ -63,12 +63,12 @@ class Call(NamedTuple):
 class Mark(NamedTuple):
     """One ``@cross_origin(...)``.
 
-    :ivar has_no_effect: whether it stands above the route.
-    :ivar why_compat: why a mark of the guard's would say something else, or "".
-    :ivar methods: those that the routes of the view accept, where that is plain.
-    :ivar is_repeated: whether the same stands below it.
-    :ivar routed_by: what the routes of the view belong to.
-    :ivar urls: those of the routes.
+    :ivar has_no_effect: whether it is above the route.
+    :ivar why_compat: why one of the guard's own marks would mean something else, or "".
+    :ivar methods: the methods that the view's routes accept, where that is plain.
+    :ivar is_repeated: whether the same decorator is below it.
+    :ivar routed_by: what the view's routes belong to.
+    :ivar urls: the URLs of the view's routes.
     """
 
     call: Call
@@ -97,14 +97,14 @@ class Setting(NamedTuple):
 class Uses:
     """All uses in some files that may belong to one app.
 
-    :ivar calls: of ``CORS``, and of ``init_app`` of what it gave.
-    :ivar others: uses that are neither calls nor decorators, and what they are.
+    :ivar calls: the calls of ``CORS``, and of ``init_app`` on its result.
+    :ivar others: uses that are neither calls nor decorators, each in words.
     :ivar annotations: uses of ``CORS`` as a type.
-    :ivar reports: what is wrong with some uses, whatever else is done.
+    :ivar reports: what is wrong with some uses, whatever becomes of the others.
     :ivar settings: the places that set keys.
-    :ivar read_keys: the keys that stand anywhere else.
-    :ivar apps: where an app is made.
-    :ivar loads_settings: whether the configuration is filled from what does not show.
+    :ivar read_keys: the keys that occur anywhere else.
+    :ivar apps: where apps are made.
+    :ivar loads_settings: whether the configuration is loaded from something that cannot be seen.
     """
 
     def __init__(self, files: Iterable[PythonFile]) -> None:
@@ -199,7 +199,7 @@ class Uses:
                     pass
 
     def may_route(self, path: str) -> bool:
-        """Whether a view may be at a path itself."""
+        """Whether a view may be at exactly this path."""
         exactly = re.compile(rf"[\"']{re.escape(path)}/?[\"']|[\"']/?<path:".encode())
         return any(exactly.search(file.source.data) for file in self.files if not file.is_test)
 
@@ -269,7 +269,7 @@ class Uses:
             self.others.append((file, node, f"{file.code(node)} is used as a value"))
 
     def _find_passed_on(self, file: PythonFile, node: ast.AST) -> None:
-        """Uses of Flask-CORS by way of another module of the project, or by a string."""
+        """Find uses of Flask-CORS through another module of the project, or through a string."""
         match node:
             case ast.ImportFrom(names=names, module=module) if module not in _MODULES:
                 known = {
@@ -364,7 +364,7 @@ class Uses:
         elif call.unread:
             why = f"{call.unread} is known only when the code runs"
         self._check_place(call, [decorators[n] for n in routes] if has_no_effect else [])
-        # A URL that is not visible may be any.
+        # A URL that cannot be seen may be any URL.
         all_of_it = [each for (of, _), some in self._at.items() if of is file for each in some]
         hidden = all_of_it if (file, "") in self._at else []
         for url in _urls(decorators):
@@ -391,12 +391,13 @@ class Uses:
         )
 
     def _check_place(self, call: Call, routes: list[Any]) -> None:
-        """A blueprint makes its routes later, and looks at what the decorator has left behind."""
+        """Report a decorator above a route, unless the route is an app's own: a blueprint registers
+        its routes later, and sees what the decorator has set on the view."""
         file = call.file
         if not all((file, file.code(route.func.value)) in self._made for route in routes):
             self._report(
                 file, call.node, "unusual_use", "@cross_origin is above a route",
-                "no page of another site can read it, and its preflights come to the view itself.",
+                "no page of another site can read it, and its preflights reach the view itself.",
                 "move it below the route, if other sites are meant to read this.",
                 "otherwise remove it, and run this again.",
             )  # fmt: skip
@@ -425,7 +426,7 @@ class Uses:
             key = next((name for name in names if isinstance(name, str) and name in _KEYS), "")
             above = file.parent(node)
             if isinstance(node, ast.Constant) and isinstance(above, (ast.Call, ast.Subscript)):
-                # A variable of the environment often has the key's name.
+                # An environment variable often has the key's name.
                 of = above.func if isinstance(above, ast.Call) else above.value
                 if "env" in file.code(of):
                     continue
@@ -471,7 +472,7 @@ def _methods(file: PythonFile, decorator: ast.expr) -> Iterator[str]:
 
 
 def _urls(nodes: list[ast.expr]) -> Iterator[str]:
-    """The URLs of routes, without their converters; "" for one that does not show."""
+    """The URLs of routes, without their converters; "" for one that cannot be seen."""
     for node in nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr=attr), args=[url, *_]) if (
@@ -484,7 +485,7 @@ def _urls(nodes: list[ast.expr]) -> Iterator[str]:
 
 
 def _shows(file: PythonFile, node: ast.Attribute) -> bool:
-    """Whether it shows which keys a use of a configuration sets, if any."""
+    """Whether the code shows which keys a use of a configuration sets, if any."""
     above = file.parent(node)
     match above:
         case ast.Subscript(slice=key, ctx=context):
@@ -499,7 +500,7 @@ def _shows(file: PythonFile, node: ast.Attribute) -> bool:
                 and all(keyword.arg for keyword in call.keywords)
             )
         case ast.Call():
-            return above.func is not node  # handed on
+            return above.func is not node  # passed on
         case ast.Compare():
             return True
         case _:
@@ -507,7 +508,7 @@ def _shows(file: PythonFile, node: ast.Attribute) -> bool:
 
 
 def _is_plain(file: PythonFile, node: ast.expr) -> bool:
-    """Whether keys show: in a dictionary, or as those that whoever makes the app hands over."""
+    """Whether the code shows which keys there are, or takes them as an argument."""
     if isinstance(node, ast.Dict):
         return all(isinstance(key, ast.Constant) for key in node.keys)
     if isinstance(node, ast.BoolOp):

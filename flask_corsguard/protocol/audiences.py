@@ -12,9 +12,9 @@ from flask_corsguard.protocol.compiled import Audience
 from flask_corsguard.protocol.policy import Policy, fields_meant, read_fields
 from flask_corsguard.text import shown, text_of
 
-#: The forms in which a policy can be given: a policy, the name of one, or a list of these.
+#: What can be given as a policy: a policy, the name of one, or a list of these.
 PolicyForm: TypeAlias = Policy | str | Sequence[Policy | str]
-#: The same once read: a list is a tuple of at least two.
+#: The same, once it has been read: a list is then a tuple of at least two.
 Written: TypeAlias = Policy | str | tuple[Policy | str, ...]
 
 #: The fields that cannot be given for all policies of a list together.
@@ -44,7 +44,7 @@ class Audiences(tuple[Policy, ...]):
         problems = [*_problems(policies, labels)]
         if problems:
             raise PolicyError(problems)
-        # A browser remembers a preflight for the URL, whichever policy decided about it.
+        # A browser remembers a preflight for the URL, whichever policy has decided.
         forgets = any(policy.compiled.forgets_preflights for policy in policies)
         vary = tuple(name for policy in policies for name in policy.origins_vary)
         members = (
@@ -59,7 +59,7 @@ class Audiences(tuple[Policy, ...]):
         """The same policies, each with some fields changed.
 
         :raises PolicyError: if the fields, or their combination with one of the policies, cannot be
-            used; or if they have ``origins`` or ``raw_origins``.
+            used; or if ``origins`` or ``raw_origins`` is among them.
         """
         message = (
             f"it would change each of {len(self)} policies, which have their own origins. To"
@@ -129,7 +129,7 @@ def _list_problems(field: str, entries: Sequence[object]) -> Iterator[Problem]:
 def resolve(
     written: Written, named: Mapping[str, Policy], fields: Mapping[str, Any]
 ) -> Policy | Audiences:
-    """The policies for their names, with some fields changed in each.
+    """The policies that were written, with some fields changed in each.
 
     :param named: the named policies.
     :raises PolicyError: for unknown names and invalid combinations.

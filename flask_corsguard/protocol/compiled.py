@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class KnownRows(Protocol):
     """The rows of a source that a policy uses.
 
-    :ivar admission: the words for "one of them admits the origin".
+    :ivar admission: says, in words, that one of them admits the origin.
     """
 
     admission: str
@@ -26,12 +26,12 @@ class KnownRows(Protocol):
 
 
 class Audience(NamedTuple):
-    """The facts about a list that each of its policies needs.
+    """What each policy of a list needs to know about the list.
 
     :ivar name: the policy's name in words.
     :ivar is_last: whether it is the last.
     :ivar forgets_preflights: whether browsers must not remember preflights of any of them.
-    :ivar vary: the request headers that any of their callables reads.
+    :ivar vary: the ``origins_vary`` of all of them.
     """
 
     name: str
@@ -47,18 +47,19 @@ class CompiledPolicy:
     :ivar allow: the origins that may read, or None for every origin.
     :ivar deny: the origins that may not, or None for none.
     :ivar raw: the raw origins that may read.
-    :ivar listed: the exact origins that may read, as sent: these need no parsing.
+    :ivar listed: the exact origins that may read: they are looked up without being parsed.
     :ivar asks: whether a callable or a source can decide.
     :ivar sources: the sources in ``origins``.
     :ivar live: their rows; None until :mod:`flask_corsguard.sources` reads them.
-    :ivar asks_request: whether the callable takes the request.
+    :ivar asks_request: whether there is a callable that takes the request.
     :ivar forgets_preflights: whether the callable may decide by the method, because there is no
         ``origins_vary``.
     :ivar null: whether the opaque origin may read.
     :ivar star: whether ``Access-Control-Allow-Origin`` is always a literal ``*``.
     :ivar enforces: whether the server refuses, or reports, any requests.
     :ivar enforces_safe: whether the server refuses requests with safe methods too.
-    :ivar strangers_only_read: whether every origin may read, but the server refuses unsafe methods.
+    :ivar strangers_only_read: whether every origin may read, but the server refuses their requests
+        with unsafe methods.
     :ivar any_header: whether every request header but ``Authorization`` is allowed.
     :ivar private_network: whether preflights for a private network are allowed.
     :ivar answers_preflight: whether the guard responds to preflights, rather than the app.
@@ -81,8 +82,7 @@ class CompiledPolicy:
         self.live: tuple[KnownRows, ...] | None = None
         self.asks_request = self.allow is not None and self.allow.check_takes_request
         self.forgets_preflights = self.asks_request and not policy.origins_vary
-        # Unless every origin may read, "null" must be listed too. Under "*" nothing is listed; it
-        # is looked up only if there are deny_origins.
+        # Unless every origin may read, "null" must be listed too.
         is_named = everyone or "null" in policy.origins
         self.null: bool = policy.dangerously_allow_null_origin and is_named
         self.enforces = policy.enforce != "off"

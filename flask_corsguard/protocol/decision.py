@@ -1,4 +1,4 @@
-"""Pure functions from a policy and a request to a decision with its headers."""
+"""The decision about a request, with its headers: pure functions of a policy and the request."""
 
 # Without "from __future__ import annotations", under which each field of a NamedTuple would be
 # compiled when this is imported.
@@ -56,7 +56,7 @@ class Scope(NamedTuple):
         repeat the requested method; empty if the requested method is always repeated.
     :ivar configured: fields of the policy that have their own key in the app's configuration.
     :ivar without_effect: policy field -> where it is set without effect, in words.
-    :ivar ambiguous: the two policies of an ambiguous path, in words; no origin is admitted then.
+    :ivar ambiguous: the two policies of an ambiguous path, in words: then no origin is admitted.
         "" for any other path.
     """
 
@@ -92,8 +92,8 @@ class Decision(NamedTuple):
     :ivar request_headers: the requested headers of a preflight, in lower case.
     :ivar preflight: whether the request is a CORS preflight.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
-    :ivar policy: the policy that decided, or None for an exempt route; in a list, the last that was
-        tried.
+    :ivar policy: the policy that decided, or None for an exempt route. Of a list, it is the last
+        that was tried.
     :ivar policy_source: what set the policy: ``view users.list``, ``blueprint api``, ``default``.
     :ivar policy_location: file and line where the policy was set, or "".
     :ivar path: the requested path if there is a reason; "" otherwise.
@@ -101,7 +101,7 @@ class Decision(NamedTuple):
     :ivar report_only: whether this decision, by a report-only policy or ``enforce="report"``, is
         only reported. It changes no response.
     :ivar headers: the CORS headers of the response, ``Vary`` included.
-    :ivar detail: more about a failure or a refusal, or which source admits the origin, in words.
+    :ivar detail: in words, more about a failure or a refusal, or which source admits the origin.
     :ivar further_reasons: further reasons why *policy* rejects a preflight.
     :ivar configured: fields of the policy that have their own key in the app's configuration.
     :ivar without_effect: policy field -> in words, where it is set without effect: the guard does
@@ -136,13 +136,13 @@ class Decision(NamedTuple):
 
     @property
     def may_be_overridden(self) -> bool:
-        """Whether the view's own ``Access-Control-*`` headers would be kept, while it is not known
-        whether it sends any. False for the guard's own responses."""
+        """Whether it is not known yet if the view sends its own ``Access-Control-*`` headers, which
+        would be kept. False for the guard's own responses."""
         policy = self.policy
         if policy is None or not policy.compiled.views_override or self.overridden is not None:
             return False
-        is_answered = self.preflight and policy.compiled.answers_preflight
-        return not self.blocked and not (is_answered and self.outcome is not Outcome.SAME_ORIGIN)
+        guard_responds = self.preflight and policy.compiled.answers_preflight
+        return not self.blocked and not (guard_responds and self.outcome is not Outcome.SAME_ORIGIN)
 
     def settled(self, has_own: bool) -> "Decision":
         """The decision, once it is known whether the response has its own ``Access-Control-*``
@@ -169,7 +169,7 @@ class Decision(NamedTuple):
 
         Safe to print: everything that came from the network is escaped and shortened.
         """
-        # Words are loaded when somebody reads them.
+        # Loaded only when somebody reads an explanation.
         from flask_corsguard.protocol import explanation
 
         return "\n".join(explanation.lines(self))
@@ -184,11 +184,11 @@ def decide(
 ) -> Decision:
     """Decide one request.
 
-    :param policy: the policy, or list of policies, of the route that the request would reach, or
-        the request that a preflight asks about; None for an exempt route.
-    :param request: the request as received. No value in it raises an exception.
+    :param policy: the policy, or list of policies, of the route that the request would reach (for a
+        preflight, the request that it asks about); None for an exempt route.
+    :param request: the request as received. No value in it makes this raise an exception.
     :param scope: where the policy applies.
-    :param asks: whether to call a callable in ``origins``. Sources are not known here.
+    :param asks: whether to call a callable in ``origins``. Sources are never asked here.
     :returns: :data:`UNDECIDED` if only a callable or a source can decide; then call
         :func:`decide_unlisted`.
     """
@@ -222,7 +222,7 @@ def decide_unlisted(
 ) -> Decision:
     """Decide one request whose origin only a source or a callable in ``origins`` can admit.
 
-    :param asks: whether to ask these. If not, they admit no origin.
+    :param asks: whether to ask them. Otherwise they admit no origin.
     :param admits_live: asks the sources.
     """
     if isinstance(policy, Audiences):
@@ -238,7 +238,7 @@ def _ask(
     policy: Policy, request: CorsRequest, admits_live: AdmitsLive
 ) -> tuple[Reason | None, str]:
     """Why neither the sources nor the callable in ``origins`` admit an origin, or None if one does;
-    with more detail in words."""
+    and details in words."""
     failures: list[str] = []
     try:
         if policy.compiled.sources and (admission := admits_live(policy, request)):
@@ -247,7 +247,7 @@ def _ask(
         failures.append(str(error))
     try:
         allow = policy.compiled.allow
-        if allow is not None and allow.asks(request.origin or "", request.context):
+        if allow is not None and allow.check_admits(request.origin or "", request.context):
             return None, ""
     except CheckFailedError as error:
         words = str(error)
@@ -264,11 +264,11 @@ def _decide_among(
     asks: bool | None,
     admits_live: AdmitsLive,
 ) -> Decision:
-    """Decide one request by the first policy that admits the origin, or that rejects it for another
-    reason than not listing it.
+    """Decide one request by the first policy that admits the origin, or that rejects it for a
+    reason other than not listing it.
 
-    :param asks: whether to ask callables and sources. If False, they admit no origin; if None, the
-        decision is :data:`UNDECIDED` if one would have to be asked.
+    :param asks: whether to ask callables and sources. If False, they admit no origin; if None, and
+        one would have to be asked, the decision is :data:`UNDECIDED`.
     :param admits_live: asks the sources.
     """
     number, policy = len(audiences) - 1, audiences[-1]
@@ -356,7 +356,7 @@ def _decided(
 
 
 def _check_origin(compiled: CompiledPolicy, text: str) -> Reason | None:
-    """Why an origin may not read, or None, as known without a callable or a source.
+    """Why an origin may not read, or None, without asking a callable or a source.
 
     :param text: the origin, cut to a length that is safe to look up.
     """

@@ -1,5 +1,4 @@
-"""Decisions and policies in words: the same in the log, on the command line, in the inspector and
-in tests."""
+"""Decisions and policies in words, for the log, the command line, the inspector and tests."""
 
 from __future__ import annotations
 
@@ -57,7 +56,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
             return
     yield f"  Policy: {set_by(decision)}."
     yield f"  Found: {found(decision)}."
-    if is_open(decision):
+    if depends_on_view(decision):
         yield f"  Not known: {_IF_OVERRIDDEN}."
     if vain := without_effect(decision, credentials=credentials):
         yield f"  Ignored: {vain}."
@@ -65,7 +64,7 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 
 def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
-    """What to change for another verdict, if somebody may want one."""
+    """What to change for another verdict: one line each; none if nobody would want another."""
     if decision.outcome is Outcome.UNENFORCED:
         yield f"To refuse it: {to_refuse(decision)}"
         yield f"To admit it: {to_allow(decision)}"
@@ -84,12 +83,12 @@ def summary(decision: Decision) -> str:
         what = f"preflight for {what}"
     who = "" if decision.origin is None else f" from {shown(decision.origin)}"
     reason = f" ({decision.reason.name})" if decision.reason else ""
-    unless = f", {UNLESS_OVERRIDDEN}" if is_open(decision) else ""
+    unless = f", {UNLESS_OVERRIDDEN}" if depends_on_view(decision) else ""
     return f"{what}{who}: {_verdict(decision)}{reason}{unless}"
 
 
 def rejection(decision: Decision) -> str:
-    """The line of the log about a request that was turned away."""
+    """The line of the log about a rejected request."""
     line = f"{summary(decision)} by {set_by_in_words(decision)}"
     if decision.reason is Reason.ORIGIN_CHECK_FAILED:
         return f"{line}; {found(decision)}"
@@ -98,7 +97,7 @@ def rejection(decision: Decision) -> str:
     return f"{line}; {decision.detail}" if decision.detail else line
 
 
-def is_open(decision: Decision) -> bool:
+def depends_on_view(decision: Decision) -> bool:
     """Whether the view's own headers can still change the verdict."""
     is_verdict = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
     return is_verdict and decision.may_be_overridden and not decision.report_only
@@ -115,7 +114,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def found(decision: Decision) -> str:
-    """The facts behind the decision."""
+    """The facts that led to the decision."""
     policy = decision.policy
     if decision.outcome is Outcome.NOT_CORS:
         return "there is no Origin header, so there is nothing for CORS to decide"
@@ -160,7 +159,7 @@ def _found_for(reason: Reason, decision: Decision, policy: Policy) -> str:
 
 
 def without_effect(decision: Decision, *, credentials: bool = False) -> str:
-    """The settings without effect that could have changed this verdict; or ""."""
+    """The settings without effect that could otherwise have changed this verdict, or ""."""
     reasons = reasons_of(decision) if decision.reason else ()
     names = [name for reason in reasons for name in _SETTINGS.get(reason, ())]
     names += ["policy"] if names else []
@@ -196,7 +195,7 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
-    """The difference from an entry that was probably meant to match."""
+    """How the origin differs from an entry that was probably meant to match it; or ""."""
     origin = parse_origin(decision.origin or "")
     allow = policy.compiled.allow
     if origin is None or allow is None or policy.origins == "*":
@@ -222,7 +221,7 @@ def _near_miss(decision: Decision, policy: Policy) -> str:
 
 
 def _candidates(origin: Origin) -> Iterator[tuple[Origin, str]]:
-    """Origins that are easily mistaken for this one."""
+    """Origins that are easily mistaken for this one, each with the difference."""
     other_scheme = {"http": "https", "https": "http"}.get(origin.scheme, origin.scheme)
     yield origin._replace(scheme=other_scheme), "only the scheme differs"
     bare = origin.host.removeprefix("www.")
@@ -329,8 +328,9 @@ _FOUND: dict[Reason, _Words] = {
     Reason.METHOD_NOT_ALLOWED: _methods,
     Reason.HEADERS_NOT_ALLOWED: _headers,
     Reason.HEADERS_MALFORMED: (
-        f"the requested headers are not a list of header names, or more than {MAX_LIST_LENGTH}"
-        f" characters, {MAX_LIST_NAMES} names or, with empty ones, {MAX_LIST_ELEMENTS}"
+        "the requested headers are not a list of header names, or they have more than"
+        f" {MAX_LIST_LENGTH} characters, {MAX_LIST_NAMES} names, or {MAX_LIST_ELEMENTS} names"
+        " counting empty ones"
     ),
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: (
         "the browser asks whether a public page may reach this private network"
@@ -345,14 +345,14 @@ _FOUND: dict[Reason, _Words] = {
 
 
 def policy_summary(policy: Policy | Audiences | None) -> str:
-    """The origins that may read, with or without credentials, the methods, and what the server
-    refuses.
+    """A policy in a few words: the origins that may read, whether with credentials, the methods,
+    and what the server refuses.
 
-    At most 600 characters of printable ASCII, for each of up to five policies. Policies with the
+    At most 600 characters of printable ASCII for each of up to five policies. Policies with the
     same values in the same order have the same summary. Header names and max age are left out: they
-    say little about who is let in.
+    say little about who may read.
 
-    :param policy: a policy, or a list in its order; or None for an exempt route.
+    :param policy: a policy, a list of policies, or None for an exempt route.
     """
     return summary_of(policy_summaries(policy))
 
@@ -363,7 +363,7 @@ def summary_of(summaries: Sequence[str]) -> str:
 
 
 def policy_summaries(policy: Policy | Audiences | None) -> list[str]:
-    """The summary of each policy; in a list, with its number and its name."""
+    """The summary of each policy; in a list of policies, with its number and name."""
     if policy is None:
         return ["exempt"]
     if isinstance(policy, Policy):
@@ -402,7 +402,7 @@ def _listed(*lists: Sequence[OriginForm]) -> str:
 
 
 def _short_entry(form: object) -> str:
-    """An entry, shortened, and escaped, because a pattern or a name can contain anything."""
+    """An entry, shortened and escaped, because a pattern or a name can contain anything."""
     text = form if isinstance(form, str) else source_of(form)
     text = source_name(form) if is_source(form) else text
     if not (text.isascii() and text.isprintable()):

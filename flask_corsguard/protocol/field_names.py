@@ -1,5 +1,4 @@
-"""Names that are not policy fields, and what was probably meant, also by names from other
-libraries."""
+"""What was probably meant by names that are not policy fields, including other libraries'."""
 
 from __future__ import annotations
 
@@ -8,8 +7,8 @@ from collections.abc import Iterable
 
 from flask_corsguard.errors import Problem, unknown_name
 
-#: What other CORS libraries call a field -> our name. Most of these have another nearest name, or
-#: none: ``deny_origins`` for ``allowed_origins``.
+#: What other CORS libraries call a field -> our name, where the closest name is another field's, as
+#: ``deny_origins`` is for ``allowed_origins``, or where none is close.
 MEANT = {
     "allow_method": "methods",
     "allow_origin": "origins",
@@ -73,8 +72,10 @@ _INSECURE = "Leave it out, and serve the page over https, or from localhost."
 _SUBDOMAINS = "Leave it out, and write 'https://*.example.com' among the origins."
 _SCHEMES = "Leave it out, and list these origins with their scheme, such as 'app://example.com'."
 _TIMING = "Set the header Timing-Allow-Origin in the view: it is not part of CORS."
-_OF_THE_APP = "It belongs to the app, not to a policy: CorsGuard(app, {}=...)."
-_OF_THE_CONFIGURATION = "It belongs to the app, not to a policy: app.config['CORSGUARD_{}'] = ..."
+_OF_THE_APP = "It is for the whole app, not for one policy: CorsGuard(app, {}=...)."
+_OF_THE_CONFIGURATION = (
+    "It is for the whole app, not for one policy: app.config['CORSGUARD_{}'] = ..."
+)
 #: Other names, and what to do instead.
 INSTEAD = {
     "allow_browser_extensions": _SCHEMES,
@@ -128,7 +129,7 @@ def unknown_field(
 ) -> Problem:
     """The problem of an unknown field.
 
-    It never suggests a field that lifts a check: that must be looked up.
+    It never suggests a field that lifts a check, which has to be looked up.
 
     :param given: the unknown name, in any case.
     :param known: the known names.
@@ -145,7 +146,7 @@ def unknown_field(
         key = nested[1].upper()
         path = "partners__origins" if key == "POLICIES" else "origins"
         instead = (
-            f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to what is in it:"
+            f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to its keys:"
             f" FLASK_CORSGUARD_{key}__{path}."
         )
     elif name in SWITCHES:
@@ -168,7 +169,7 @@ def unknown_field(
 
 
 def _as_field(name: str) -> str:
-    """A name as a field would be written: ``allow_origin`` for ``Access-Control-Allow-Origin``,
+    """A name in the style of a field: ``allow_origin`` for ``Access-Control-Allow-Origin``,
     ``max_age`` for ``maxAge``, ``CORS_MAX_AGE``, ``CORS_GUARD_MAX_AGE`` and
     ``FLASK_CORSGUARD_MAX_AGE``."""
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()

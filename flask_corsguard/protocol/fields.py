@@ -37,7 +37,7 @@ from flask_corsguard.protocol.origins import (
 )
 from flask_corsguard.text import text_of
 
-# An entry with one of these is never compiled: it is a mistake, which is explained.
+# An entry with one of these schemes is a mistake.
 _NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys()
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
@@ -55,9 +55,9 @@ OriginForm: TypeAlias = str | re.Pattern[str] | OriginCheck | OriginSource
 Names: TypeAlias = Literal["*"] | tuple[str, ...]
 Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
-#: The ways to enforce, the strictest last.
+#: The values of ``enforce``, the strictest last.
 WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
-# What people write instead of one of them.
+# What people write instead -> what they mean.
 _ENFORCE_MEANT: dict[str, Enforce] = {
     **dict.fromkeys(("true", "1", "yes", "on", "strict", "block"), "unsafe"),
     **dict.fromkeys(("false", "0", "no", "none"), "off"),
@@ -116,8 +116,7 @@ class OriginList(tuple[OriginForm, ...]):
     def patterns(
         self, is_of_interest: Callable[[str], bool] = lambda _: True
     ) -> Iterator[OriginPattern]:
-        """Some of the entries that are strings, parsed. They are not kept parsed: a list can be
-        long."""
+        """The string entries of interest, parsed. They are not kept, because a list can be long."""
         for form in self:
             if isinstance(form, str) and is_of_interest(form):
                 pattern = parse_pattern(form)
@@ -166,7 +165,7 @@ def read_origins(  # noqa: C901  (one branch for each form)
     if "*" in strings:
         entries = [*strings, *regexes, *checks, *sources.values()]
         if len(entries) > 1:
-            problems.append(_not_alone(field, value, "entries", entries))
+            problems.append(_not_alone(field, value, "items", entries))
         return "*"
     origins = _compile_origins(field, strings, regexes, checks, sources.values(), problems)
     problems += _regex_problems(field, regexes)
@@ -180,14 +179,14 @@ def _not_alone(field: str, value: object, others: str, entries: Iterable[object]
     rest = source_of_list([entry for entry in entries if entry != "*"])
     instead = f"{rest} for only these" if rest else "take it out"
     message = (
-        f"'*' must be the only entry: it makes the other {others} meaningless. Write '*' for all,"
+        f"'*' must be the only item: it makes the other {others} meaningless. Write '*' for all,"
         f" or {instead}."
     )
     return Problem("wildcard_not_alone", field, value, message, "'*'")
 
 
 def _is_function(entry: object) -> bool:
-    """Whether an entry is a function. A class can be called too, but would return an instance."""
+    """Whether an entry can be called for a verdict. A class cannot: it would return an instance."""
     hashable = getattr(entry, "__hash__", None) is not None
     return callable(entry) and hashable and not isinstance(entry, type)
 
@@ -214,7 +213,7 @@ def _compile_origins(
 
 
 def source_problems(source: object) -> Iterator[Problem]:
-    """The problems of a source's settings, which a source of the user's own need not have."""
+    """The problems of a source's settings. A source of the app's own need not have them."""
     for name, default in (*SOURCE_SECONDS.items(), ("reload_every", 600.0)):
         value = getattr(source, name, default)
         if name == "reload_every" and value is None:
@@ -267,7 +266,7 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
 
 
 def read_raw_origins(field: str, value: object, problems: Problems) -> tuple[str, ...]:
-    """Strings exactly as sent, which ``origins`` cannot hold."""
+    """Origins exactly as sent, in forms that ``origins`` cannot hold."""
     texts = _read_names(field, value, problems)
     for text in texts:
         problems += _raw_problems(field, text)
@@ -280,7 +279,7 @@ def is_raw(text: str) -> bool:
 
 
 def parse_raw(text: str) -> Origin | None:
-    """The origin behind one in upper case, or with its scheme's default port."""
+    """The origin meant by a raw one in upper case, or with its scheme's default port."""
     lower = text.lower()
     port = DEFAULT_PORTS.get(lower.partition("://")[0])
     return parse_origin(lower.removesuffix(f":{port}"))
@@ -343,7 +342,7 @@ def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[
 
 
 def _takes_request(check: OriginCheck) -> bool:
-    """Whether a callable wants ``(origin, request)`` rather than ``(origin)``."""
+    """Whether a callable takes ``(origin, request)`` rather than ``(origin)``."""
     try:
         parameters = inspect.signature(check).parameters.values()
     except (TypeError, ValueError):
@@ -353,11 +352,16 @@ def _takes_request(check: OriginCheck) -> bool:
     return len(required) == 2 or (len(positional) > 1 and positional[1].name == "request")
 
 
+def is_asynchronous(function: object) -> bool:
+    """Whether calling a function, or an instance with ``__call__()``, returns a coroutine."""
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
 def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) -> Iterator[Problem]:
     checks = tuple(checks)
     for check in checks:
-        call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
-        if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
+        if is_asynchronous(check):
             message = (
                 f"{text_of(check)} is asynchronous, but its result is needed at once. Write"
                 " `def allowed(origin): ...`, without async."
@@ -418,18 +422,16 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         return "*"
     for name in names:
         lower = name.lower()
-        wrong = _wrong_in_name(name, "a header name")
+        wrong = _wrong_in_header(field, name)
         if wrong:
-            problems.append(Problem("header_malformed", field, name, *wrong))
-        elif name in headers.KNOWN_METHODS:
-            problems.append(_method_among_headers(field, name))
+            problems.append(wrong)
         elif headers.is_forbidden_request_header(lower):
             message = f"browsers never let a page set {name}. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-"):
             message = (
-                f"{name} is a response header, which the guard writes. Leave it out, both here and"
-                " from the headers that the page sends."
+                f"{name} is a response header, which the guard writes. Leave it out here, and out"
+                " of the headers that the page sends."
             )
             problems.append(Problem("header_is_response", field, name, message))
     return names
@@ -444,11 +446,9 @@ def read_expose_headers(field: str, value: object, problems: Problems) -> Names:
         problems.append(_not_alone(field, value, "names", names))
     for name in names:
         lower = name.lower()
-        wrong = _wrong_in_name(name, "a header name")
+        wrong = _wrong_in_header(field, name)
         if wrong:
-            problems.append(Problem("header_malformed", field, name, *wrong))
-        elif name in headers.KNOWN_METHODS:
-            problems.append(_method_among_headers(field, name))
+            problems.append(wrong)
         elif lower in headers.FORBIDDEN_RESPONSE_HEADERS:
             message = f"browsers never show {name} to a page. Leave it out."
             problems.append(Problem("header_forbidden", field, name, message))
@@ -474,9 +474,12 @@ def read_vary(field: str, value: object, problems: Problems) -> tuple[str, ...]:
     return names
 
 
-def _method_among_headers(field: str, name: str) -> Problem:
-    message = f"{text_of(name)} is a method, not a header: it belongs in methods, or nowhere."
-    return Problem("header_malformed", field, name, message)
+def _wrong_in_header(field: str, name: str) -> Problem | None:
+    wrong = _wrong_in_name(name, "a header name")
+    if wrong is None and name in headers.KNOWN_METHODS:
+        message = f"{text_of(name)} is a method, not a header: it belongs in methods, or nowhere."
+        wrong = message, None
+    return Problem("header_malformed", field, name, *wrong) if wrong else None
 
 
 def _wrong_in_name(
@@ -486,7 +489,7 @@ def _wrong_in_name(
     is_plain = name.isascii() and name.replace("-", "").isalnum()
     if is_plain and (longest is None or len(name) <= longest):
         return None
-    # Nearly all names are plain: the rest is loaded with the first other one.
+    # Nearly all names are plain. The rest is loaded for the first one that is not.
     from flask_corsguard.protocol.name_errors import diagnose_name
 
     return diagnose_name(name, kind, longest, can_be_all=can_be_all)
@@ -517,7 +520,7 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
         return value
     words = {"true": "True", "1": "True", "yes": "True", "on": "True"}
     words |= {"false": "False", "0": "False", "no": "False", "off": "False", "": "False"}
-    # What fetch() takes for credentials.
+    # The values of fetch()'s own option for credentials.
     words |= {"include": "True", "same-origin": "False", "omit": "False"}
     guess = words.get(text_of(value).strip("'\" ").lower())
     message = f"{text_of(value)} is not a bool. Give True or False."
@@ -528,7 +531,7 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     return False
 
 
-# Said of enforce, this means those that "unsafe" refuses.
+# People who name these for enforce mean "unsafe".
 _METHOD = re.compile(r"\b(POST|PUT|PATCH|DELETE)\b", re.IGNORECASE)
 
 
@@ -537,7 +540,7 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
     words = WAYS_TO_ENFORCE
     if isinstance(value, str) and value in words:
         return words[words.index(value)]  # not a member of an Enum, say
-    # In Python, and as an environment variable or YAML is read: true, false, null, off.
+    # The word, or what an environment variable or YAML has turned it into: True, None.
     meant = _ENFORCE_MEANT.get(text_of(value).strip("'\" ").lower())
     if _METHOD.search(text_of(value)):
         meant = "unsafe"

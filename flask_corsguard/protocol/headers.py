@@ -9,7 +9,7 @@ ALLOW_METHODS = "Access-Control-Allow-Methods"
 ALLOW_HEADERS = "Access-Control-Allow-Headers"
 EXPOSE_HEADERS = "Access-Control-Expose-Headers"
 MAX_AGE = "Access-Control-Max-Age"
-# https://wicg.github.io/private-network-access/#headers (withdrawn; some browsers still ask)
+# https://wicg.github.io/private-network-access/#headers (withdrawn, but some browsers still ask)
 ALLOW_PRIVATE_NETWORK = "Access-Control-Allow-Private-Network"
 VARY = "Vary"
 
@@ -26,7 +26,7 @@ _TCHAR = _TCHAR_LOWER + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_METHOD_LENGTH = 40
 MAX_LIST_LENGTH = 4096
 MAX_LIST_NAMES = 128
-# Names and empty elements: RFC 9110 section 5.6.1.2 asks for a reasonable number of the latter.
+# Including empty elements. A recipient accepts a few of them (RFC 9110 section 5.6.1.2).
 MAX_LIST_ELEMENTS = 256
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-method
@@ -37,10 +37,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
 # Methods that fetch() upper-cases: https://fetch.spec.whatwg.org/#concept-method-normalize
 NORMALIZED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-# fetch() does not upper-case "patch", so the browser itself refuses a page that asks for it.
+# fetch() does not upper-case "patch", so a policy with "PATCH" does not allow it.
 KNOWN_METHODS = NORMALIZED_METHODS | {"PATCH"}
 
-# Headers that people list, in lower case: no method and no host is called so.
+# Headers that people list, in lower case. No method or host has such a name.
 COMMON_HEADERS = frozenset({"authorization", "content-disposition", "content-type"})
 
 # https://fetch.spec.whatwg.org/#forbidden-request-header: a page cannot set these, so no
@@ -88,7 +88,7 @@ def is_token(text: str) -> bool:
 
 
 def field_of_name(name: str) -> str:
-    """The field that a well-known name belongs in: "methods", "allow_headers", or "" for others."""
+    """The field for a well-known name: "methods" or "allow_headers"; "" for any other name."""
     if name in KNOWN_METHODS:
         return "methods"
     is_header = name.lower() in COMMON_HEADERS or name.startswith("X-")
@@ -96,7 +96,7 @@ def field_of_name(name: str) -> str:
 
 
 def is_forbidden_request_header(lower_name: str) -> bool:
-    """Whether a page is kept from setting this request header (name in lower case)."""
+    """Whether browsers keep pages from setting a request header (its name in lower case)."""
     return lower_name in _FORBIDDEN_REQUEST_HEADERS or lower_name.startswith(("proxy-", "sec-"))
 
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 from flask_corsguard.errors import Problem
 from flask_corsguard.text import shown, text_of
 
-# The patterns are compiled when they are first used: most policies need none of them.
+# Patterns are compiled on first use: most policies need none of them.
 
-# Examples of what to write, as Python and as JSON; for all other fields, origins.
+# Examples that are both Python and JSON. For all other fields, origins.
 _EXAMPLES = {
     "methods": '["PUT", "DELETE"]',
     "allow_headers": '["Content-Type", "Authorization"]',
@@ -24,7 +24,7 @@ _EXAMPLES = {
 }
 # Nobody would read a correction with more entries than this.
 _MOST_ENTRIES = 10
-# Fields whose strings are one entry each, kept as it is, or a JSON list.
+# Fields whose strings are JSON lists, or one entry each, kept unchanged.
 _NEVER_SPLIT = frozenset({"raw_origins"})
 # A list, tuple or set as Python prints it: ['a'], ("a",), set(['a']), frozenset(), ...
 _PRINTED = r"(?s:\w*[\[({]+\s*(?:['\"].*)?[\])}]+)"
@@ -36,8 +36,8 @@ _VARIABLE = r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%"
 
 
 def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
-    """The entries of a list, in order. Strings are stripped and split at commas, except for fields
-    that are never split; entries can be empty."""
+    """The entries of a list, in order; some may be empty. Strings are stripped, and split at
+    commas, unless the field is never split."""
     if isinstance(value, str):
         return _split(field, value, problems)
     if isinstance(value, re.Pattern) or callable(value) or is_source(value):
@@ -69,7 +69,7 @@ def source_name(source: object) -> str:
 
 
 def empty_entry(code: str, field: str, value: object, others: Iterable[object]) -> Problem:
-    """The problem of an empty entry in a list, as an unset variable leaves behind.
+    """The problem of an empty entry in a list, such as an unset variable leaves.
 
     :param others: the entries that are not empty.
     """
@@ -81,28 +81,26 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
         )
         return Problem(code, field, value, message)
     source = source_of_list(rest)
-    message = (
-        f"{text_of(value)} has an empty entry: is there a comma too many, or a variable unset?"
-    )
+    message = f"{text_of(value)} has an empty item: is there a comma too many, or a variable unset?"
     message += f" Write {source}." if source else " Take it out."
     return Problem(code, field, value, message, source)
 
 
 def hint_for_entry(entry: object) -> str:
-    """What to write instead of an entry that is not a string, as the end of a message."""
+    """The end of a message about an entry that is not a string: what to write instead."""
     if entry is None:
         return " Is a variable unset?"
     if isinstance(entry, bytes) and entry.isascii():
         return f" Write {entry.decode('ascii')!r}."
     if isinstance(entry, (list, tuple, set, frozenset)):
-        return " Put what is in it into the list itself."
+        return " Put its items into the list itself."
     if isinstance(entry, re.Pattern):
         return " Names cannot be patterns: list each one."
     return ""
 
 
 def is_unreplaced(text: str) -> bool:
-    """Whether the text has a variable's name instead of its value."""
+    """Whether a text is a variable that was not replaced by its value."""
     return re.fullmatch(_VARIABLE, text) is not None
 
 
@@ -117,7 +115,7 @@ def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
         if isinstance(found, list):
             return read_entries(field, cast("list[object]", found), problems)
         if re.fullmatch(_PRINTED, text) or re.fullmatch(_BARE, text):
-            return _entries_of_no_json(field, text, problems)
+            return _entries_of_invalid_json(field, text, problems)
     if field in _NEVER_SPLIT:
         return [given[:]]  # a plain string
     if "," not in text:
@@ -125,7 +123,7 @@ def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
     return [part.strip() for part in text.split(",")]
 
 
-def _entries_of_no_json(field: str, text: str, problems: list[Problem]) -> list[object]:
+def _entries_of_invalid_json(field: str, text: str, problems: list[Problem]) -> list[object]:
     """The entries that were probably meant, so that their problems are reported too."""
     quoted = [single or double for single, double in re.findall(r"'([^']*)'|\"([^\"]*)\"", text)]
     bare = text[1:-1].split(",") if text.startswith("[") else []
@@ -163,7 +161,7 @@ def _example(field: str) -> str:
 
 
 def source_of_list(entries: list[object]) -> str | None:
-    """The list as source, or None if it has other entries than strings, or too many."""
+    """The list as source, or None if it has entries other than strings, or too many."""
     if len(entries) > _MOST_ENTRIES or not all(isinstance(entry, str) for entry in entries):
         return None
     return json.dumps(entries)

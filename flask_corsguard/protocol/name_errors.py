@@ -14,7 +14,7 @@ from flask_corsguard.text import text_of
 
 _SEPARATORS = re.compile(r"[\s;|]+")
 _QUOTES = "'\"`"
-# Signs of a pattern. Some are characters of a token too, but no real name has them.
+# Signs of a pattern. Some of them are valid in a token, but no real name has them.
 _PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
 
 
@@ -25,9 +25,9 @@ def diagnose_name(
 
     :param kind: the kind of name, in words, for the message.
     :param longest: the most characters that it may have.
-    :param can_be_all: whether ``"*"`` alone stands for all names.
-    :returns: a message, and the correction as Python source, or None if none is certain; None if
-        nothing is wrong.
+    :param can_be_all: whether ``"*"`` alone means all names.
+    :returns: a message, and the correction as Python source, or None if none is certain. None
+        instead of both if nothing is wrong.
     """
     if name == "*":
         return None

@@ -1,6 +1,6 @@
 """What is wrong with an origin string in a policy, and the string that was meant.
 
-Runs at startup, on configuration. Nothing here ever sees text from the network.
+Runs at startup, on configuration, never on text from the network.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _SEPARATORS = re.compile(r"[|;\s]+")
 _QUOTES = "'\"`"
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
-# https://a.comhttps://b.com: what Python makes of two strings without a comma between them. Not an
-# address in the path or the query of another one.
+# https://a.comhttps://b.com, as Python joins two strings without a comma between them; but not a
+# URL in the path or the query of another one.
 _GLUED = re.compile(r"(?<=[A-Za-z0-9*])(?=(?:https?|wss?)://)", re.IGNORECASE)
-# Words that people write for "*", for an empty list or for the app's own pages: sentence and
+# Words that people write for everybody, nobody or the app's own pages -> a sentence, and the
 # correction.
 _EVERYBODY = ("for everybody, write '*'", "'*'")
 _NOBODY = ("for nobody, write an empty list", "[]")
@@ -48,8 +48,8 @@ _WILDCARDS = (
 )
 # With more wildcards in one label, a pattern would be slow.
 _MOST_STARS = 3
-# Signs of a regular expression that no origin has. Not "[", "?", "+" or "." alone: those are better
-# explained as an IPv6 address, a query or a scheme.
+# Signs of a regular expression, which no origin has. Not "[", "?", "+" or "." alone: they are more
+# probably from an IPv6 address, a query or a scheme.
 _REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9*])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
@@ -101,7 +101,7 @@ def _source_of(origins: list[str | None]) -> str | None:
 
 
 def _of_word(bare: str) -> tuple[list[tuple[str, str]], str | None] | None:
-    """The diagnosis of a word that stands for origins, or that belongs in another field."""
+    """The diagnosis of a word such as "all", or of a name for another field."""
     sentence, correction = _WORDS.get(bare.lower(), ("", None))
     field = field_of_name(bare)
     if field:
@@ -111,7 +111,7 @@ def _of_word(bare: str) -> tuple[list[tuple[str, str]], str | None] | None:
 
 
 def _several(text: str) -> tuple[list[str], str]:
-    """The origins in one string, and a sentence about that; none if it has not several."""
+    """The origins in a string that has several, and a sentence about that; otherwise none."""
     parts = [] if _BROKEN_SCHEME.match(text) else [part for part in _SEPARATORS.split(text) if part]
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
@@ -160,7 +160,7 @@ def _one_star(text: str) -> str:
 def spans_registry(pattern: OriginPattern, whole_labels: bool = False) -> bool:
     """Whether a wildcard inside a label matches names that anybody can register.
 
-    :param whole_labels: whether a wildcard in front of the name counts too.
+    :param whole_labels: whether a wildcard for whole labels counts too.
     """
     return (pattern.in_label or whole_labels) and is_registry_suffix(pattern.origin.host)
 
@@ -171,8 +171,8 @@ def covers_strangers(pattern: OriginPattern) -> str:
 
 
 def _as_pattern(text: str) -> str | None:
-    """The compiled pattern, as source, for an entry with wildcards where no string can have them;
-    or None if the entry has other mistakes, or if the pattern would let anybody in."""
+    """The compiled pattern, as source, for an entry with wildcards where no string can have them.
+    None if the entry has other mistakes, or if the pattern would let anybody in."""
     scheme, _, rest = _one_star(text.lower()).partition("://")
     authority = rest.removesuffix("/")
     authority = _with_brackets(authority) or authority
@@ -223,7 +223,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
         yield "origin_no_scheme", "an origin starts with its scheme, such as https://"
         return
     if scheme == "*":
-        yield "origin_wildcard", "the scheme cannot be a wildcard; list one entry for each scheme"
+        yield "origin_wildcard", "the scheme cannot be a wildcard; list one item for each scheme"
     elif scheme != scheme.lower() and is_scheme(scheme.lower()):
         yield "origin_case", "browsers send origins in lower case, so this would never match"
     elif not is_scheme(scheme) or scheme in MISSPELT_SCHEMES:
@@ -314,7 +314,7 @@ def _split_port(authority: str) -> tuple[str, str | None]:
 def _with_brackets(authority: str) -> str | None:
     """An IPv6 address, perhaps with a port, that was written without its brackets; or None."""
     rest, _, port = authority.rpartition(":")
-    # The last number of ::1:3000 can be part of the address. Four digits are rather a port.
+    # The last number of ::1:3000 can be part of the address; four digits are probably a port.
     is_port = port in ("", "*") or (port.isdecimal() and (rest == "::1" or len(port) >= 4))
     if _is_ipv6(rest) and (is_port or not _is_ipv6(authority)):
         return f"[{rest}]:{port}"
@@ -330,9 +330,9 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _unregexed(text: str) -> str | None:
-    """The plain entry for the regular expressions that people write most.
+    """The plain entry that means the same as a common regular expression.
 
-    Never a compiled pattern: only its author can know whether that lets strangers in.
+    Never a compiled pattern: only its author can know whether it lets strangers in.
     """
     plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
     plain = plain.replace("https?:", "https:")

@@ -14,10 +14,10 @@ from typing import NamedTuple, TypeVar
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.text import described, shown, text_of
 
-#: The longest host name is 253 bytes; with a scheme and a port this leaves room to spare.
+#: In characters. The longest host name has 253, which leaves room for a scheme and a port.
 MAX_ORIGIN_LENGTH = 320
-#: Cuts an ``Origin`` from the network before it is used. One character too many is left, so that a
-#: longer origin stays malformed: only :func:`parse_origin` checks the length.
+#: Cuts an ``Origin`` from the network before it is used. It leaves one character too many, so that
+#: a longer origin stays malformed: only :func:`parse_origin` checks the length.
 ORIGIN_CUT = slice(MAX_ORIGIN_LENGTH + 1)
 
 # https://url.spec.whatwg.org/#default-port: never part of a serialized origin.
@@ -26,16 +26,16 @@ DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 # In browsers, pages loaded from these have an opaque origin, which is sent as "null".
 OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 
-#: Slips of the keyboard, which would be schemes that no page has.
+#: Typing errors, which would be valid schemes that no page has -> what was meant.
 MISSPELT_SCHEMES = {
     **dict.fromkeys(("hhtp", "htp", "htpp", "htttp", "htt", "ttp"), "http"),
     **dict.fromkeys(("hhtps", "htps", "htpps", "htttps", "httsp", "httpss", "ttps"), "https"),
 }
 
-#: Names of a server on the same machine; browsers also take 0.0.0.0 for that.
+#: Names for a server on the same machine. In browsers, 0.0.0.0 is one too.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 
-# No entry matches all hosts of these schemes: on the web, that would be everybody.
+# No entry can match all hosts of these schemes: on the web, that would be everybody.
 _NEVER_ANY_HOST = OPAQUE_SCHEMES | {"http", "https", "ws", "wss"}
 _ANY_HOST = "*"
 
@@ -89,10 +89,10 @@ class Origin(NamedTuple):
 class OriginPattern(NamedTuple):
     """One entry of an allow-list: an origin, perhaps with a wildcard in its host or port.
 
-    :ivar origin: what follows the label. For any host of a scheme, its host is ``*``.
-    :ivar label: the label with a wildcard: ``*`` for one label or more, ``pr-*`` for one that
-        begins like this; "" if there is none.
-    :ivar any_port: whether any port will do.
+    :ivar origin: the origin without that label. Its host is ``*`` for any host of a scheme.
+    :ivar label: the label with a wildcard: ``*`` for one or more labels, ``pr-*`` for one that
+        begins with ``pr-``; "" if there is none.
+    :ivar any_port: whether every port matches.
     """
 
     origin: Origin
@@ -151,7 +151,7 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def parse_pattern(text: str) -> OriginPattern | None:
-    """Read one string of an allow-list; None if it has none of the documented forms."""
+    """Read one string of an allow-list. None if it does not have a documented form."""
     any_port = text.endswith(":*")
     plain = text.removesuffix(":*") if any_port else text
     label = ""
@@ -176,11 +176,11 @@ def parse_pattern(text: str) -> OriginPattern | None:
 
 
 def _cut_label(text: str) -> tuple[str, str]:
-    """The first label of a host, if it has a wildcard, and the origin without it; otherwise ""
-    twice."""
+    """The first label of a host and the origin without it, if that label has a wildcard; otherwise
+    "" and ""."""
     scheme, _, authority = text.partition("://")
     label, _, rest = authority.partition(".")
-    # With a letter for the star, it must be an origin, since the star matches at least one.
+    # The star matches at least one letter, so with a letter instead it must be an origin.
     is_origin = parse_origin(text.replace("*", "a")) is not None
     if not is_origin or label.count("*") != 1 or "*" in rest or not rest:
         return "", ""
@@ -252,14 +252,14 @@ def _is_ipv6(host: str) -> bool:
 
 
 class CheckFailedError(Exception):
-    """A callable of ``origins`` raised, or returned something other than a bool."""
+    """A callable or a source in ``origins`` failed; or the callable did not return a bool."""
 
 
 _T = TypeVar("_T")
 
 
 class _SmallSets(dict[str, frozenset[_T]]):
-    """A set for each key. In a long list, nearly all sets are equal; they share one."""
+    """A set for each key. Equal sets, as nearly all are in a long list, are one object."""
 
     def __init__(self) -> None:
         self._shared: dict[frozenset[_T], frozenset[_T]] = {}
@@ -273,10 +273,9 @@ class _SmallSets(dict[str, frozenset[_T]]):
 class OriginSet:
     """A compiled allow-list or deny-list.
 
-    Looking an origin up costs the same for one entry as for a million: entries without a wildcard
-    in the host are found by hash; entries with one are found by hashing the end of the host, label
-    by label, and the beginning of its first label. Only the user's patterns and callable are tried
-    one by one.
+    Looking up an origin takes as long for one entry as for a million: entries without a wildcard in
+    the host are found by hash; those with one, by hashing the end of the host, label by label, and
+    the beginning of its first label. Only the user's own patterns are tried one by one.
 
     :param patterns: entries that are strings, parsed.
     :param regexes: compiled patterns, which must match the whole origin.
@@ -303,7 +302,7 @@ class OriginSet:
         schemes: set[str] = set()
         # "scheme://.parent-host" or "scheme://pr-*.parent-host" -> the ports it allows, "*" for any
         self._wildcards = _SmallSets[int | str | None]()
-        #: ".parent-host" -> how many characters of a label precede its wildcard
+        #: ".parent-host" -> how many characters of the label precede its wildcard
         self.cuts = _SmallSets[int]()
         # "scheme://pr-*.parent-host" -> how many characters of the label follow its wildcard
         self._ends = _SmallSets[int]()
@@ -326,7 +325,7 @@ class OriginSet:
                 further.append(str(origin))
         self.exact = frozenset(exact).union(further) if further else frozenset(exact)
         self._any_port = frozenset(any_port)  # "scheme://host"
-        #: the schemes of which every host is allowed
+        #: the schemes whose hosts all match
         self.schemes = frozenset(schemes)
         self._regexes = tuple(dict.fromkeys(regexes))
         self._check = check
@@ -347,7 +346,7 @@ class OriginSet:
         )
 
     def __hash__(self) -> int:
-        # There can be too many wildcards to hash them all. A frozenset keeps its hash.
+        # There can be too many wildcards to hash them all. A frozenset caches its hash.
         wildcards = (len(self._wildcards), self._first_wildcard)
         return hash((self.exact, self._any_port, self.schemes, wildcards, self._check))
 
@@ -371,14 +370,14 @@ class OriginSet:
         return bool(strings or self._regexes or self._check or self.sources)
 
     def matches(self, text: str, origin: Origin, context: object) -> bool:
-        """Whether an origin belongs to the set.
+        """Whether an entry matches an origin, or the callable admits it.
 
         :param text: the serialized origin.
         :param origin: the same, as :func:`parse_origin` read it.
-        :param context: handed to a callable that takes a second parameter.
-        :raises CheckFailedError: if the callable raised or did not return a bool.
+        :param context: passed to a callable that takes a second parameter.
+        :raises CheckFailedError: if the callable raised an exception or did not return a bool.
         """
-        return self.admits(text, origin) or self.asks(text, context)
+        return self.admits(text, origin) or self.check_admits(text, context)
 
     def admits(self, text: str, origin: Origin) -> bool:
         """The part of :meth:`matches` that calls no callable."""
@@ -421,7 +420,7 @@ class OriginSet:
                         return True
         return False
 
-    def asks(self, text: str, context: object) -> bool:
+    def check_admits(self, text: str, context: object) -> bool:
         """The part of :meth:`matches` that calls the callable, if there is one.
 
         :raises CheckFailedError: as :meth:`matches`.

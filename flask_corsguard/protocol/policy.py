@@ -57,7 +57,7 @@ class Field(Generic[_T]):
 
     :param reader: reads its value, and adds its problems to a list.
     :param default: its value if none is given.
-    :param meaning: what to compare when policies are compared, instead of the value: everything
+    :param meaning: what to compare, instead of the value, when policies are compared: everything
         about it that can change a byte of a response.
     """
 
@@ -91,7 +91,7 @@ def _where_rows_are_checked(name: str) -> Callable[[Policy], Hashable]:
 
 
 class Policy:
-    """The origins that may read the responses of a route, and on which conditions.
+    """The origins that may read the responses of a route, and under which conditions.
 
     Immutable and hashable. Two policies are equal if they always send the same headers. The fields
     are checked, alone and in combination, when the policy is created. The reference describes them
@@ -103,7 +103,7 @@ class Policy:
 
     __slots__ = ("_meaning", "compiled", "values")
 
-    # The order of origins changes nothing; the order of names does, because they are sent in it.
+    # The order of origins does not matter; names are sent in their order.
     origins = Field(read.read_origins, default=(), meaning=lambda p: p.compiled.allow)
     deny_origins = Field(read.read_listed_origins, default=(), meaning=lambda p: p.compiled.deny)
     methods = Field(read.read_methods, default=None)
@@ -120,7 +120,7 @@ class Policy:
     dangerously_allow_null_origin = Field(
         read.read_bool, default=False, meaning=lambda p: p.compiled.null
     )
-    # These two only lift a check. Policies with sources differ by them, because rows are checked at
+    # These two only lift a check. They matter to policies with sources, whose rows are checked at
     # run time.
     dangerously_allow_insecure_origins = Field(
         read.read_bool,
@@ -141,7 +141,7 @@ class Policy:
 
     def __init__(self, *unnamed: Never, **fields: Unpack[PolicyFields]) -> None:
         if unnamed:
-            raise PolicyError([unnamed_fields("Policy", unnamed[0])])
+            raise PolicyError([_unnamed_fields(unnamed[0])])
         self._set({name: field.default for name, field in FIELDS.items()}, fields)
 
     def derive(self, **fields: Unpack[PolicyFields]) -> Policy:
@@ -159,8 +159,8 @@ class Policy:
         return self._standing_in(self.values, audience)
 
     def with_origins(self, origins: read.OriginList) -> Policy:
-        """The same policy with the rows of its sources as listed origins, for checks of what it
-        lists. Equal to this one."""
+        """The same policy with the rows of its sources as listed origins, to check these. Equal to
+        this one."""
         values = MappingProxyType({**self.values, "origins": origins})
         return self._standing_in(values, self.compiled.audience)
 
@@ -237,8 +237,8 @@ def read_fields(
 
 
 def fields_meant(value: object) -> str | None:
-    """If *value*, given without a name, is origins or a mapping of fields: the keyword arguments to
-    write, as source."""
+    """The keyword arguments to write, as source, if *value*, given without a name, is origins or a
+    mapping of fields. Otherwise None."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[object, object]", value)
         if not fields or not all(name in FIELDS for name in fields):
@@ -257,10 +257,9 @@ def _is_written_origin(entry: object) -> bool:
     )
 
 
-def unnamed_fields(caller: str, value: object) -> Problem:
-    """The problem of a positional argument to *caller*, which takes fields by name."""
+def _unnamed_fields(value: object) -> Problem:
     meant = fields_meant(value) or "origins=['https://app.example.com']"
-    message = f"fields are given by name, not as {text_of(value)}. Write {caller}({meant})."
+    message = f"fields are given by name, not as {text_of(value)}. Write Policy({meant})."
     return Problem("wrong_type", "policy", value, message)
 
 
@@ -336,11 +335,11 @@ def _check_insecure_raw(
 def _check_registry_suffix(
     origins: _Origins, deny: read.OriginList, dangerously: bool
 ) -> Iterable[Problem]:
-    # In deny_origins too, where people who mean whole sub-domains would deny hardly anybody.
+    # In deny_origins too: people who meant whole sub-domains would deny hardly anybody.
     for field, forms in (("origins", origins), ("deny_origins", deny)):
         if isinstance(forms, str) or not forms.compiled.cuts or dangerously:
             continue
-        # Few policies have such wildcards; errors are loaded with the first one.
+        # Loaded for the first such wildcard: few policies have one.
         from flask_corsguard.protocol.origin_errors import covers_strangers, repair, spans_registry
 
         for pattern in filter(spans_registry, forms.patterns(_has_star_in_host)):
@@ -357,16 +356,14 @@ def _check_any_host(
     if origins == "*" or not origins.compiled.schemes:
         return
     for pattern in origins.patterns(lambda text: text.endswith("://*")):
-        text, every = (
-            str(pattern),
-            (f"anything with a {pattern.origin.scheme} origin that the user has installed"),
-        )
+        text = str(pattern)
+        every = f"anything with a {pattern.origin.scheme} origin that the user has installed"
         own = f"List your own program, such as '{pattern.example('its-own-id')}'."
         if credentials:
             message = f"{text!r} with allow_credentials=True: {every} could act as the user. {own}"
             yield Problem("credentials_any_host", "origins", text, message)
         if enforce != "off":
-            message = f"{text!r} with enforce={enforce!r}: {every} would be let past. {own}"
+            message = f"{text!r} with enforce={enforce!r}: {every} would be let through. {own}"
             yield Problem("enforce_any_host", "origins", text, message)
 
 
@@ -391,7 +388,7 @@ def _check_public_suffix(
 def _check_enforced_public_suffix(
     origins: _Origins, enforce: read.Enforce, dangerously: bool
 ) -> Iterable[Problem]:
-    # A form sends the user's cookies along whether or not the page may use credentials.
+    # A form sends the user's cookies even if the page may not use credentials.
     if enforce != "off" and not dangerously:
         for pattern, suffix in _public_suffixes(origins):
             message = (
@@ -402,7 +399,7 @@ def _check_enforced_public_suffix(
 
 
 def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
-    """The wildcards that span sites of different people, each with a suffix where it does."""
+    """The wildcards that span sites of different owners, each with a suffix that it covers."""
     for pattern in () if origins == "*" else origins.patterns(_has_star_in_host):
         host = pattern.origin.host
         suffix = host if is_public_suffix(host) else suffix_below(host)
@@ -477,7 +474,7 @@ _COMBINATIONS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], .
 )
 
 
-# With each check, the set of what it needs: there can be a policy for each route.
+# Each check with the set of what it needs. Made once: there can be a policy for each route.
 _CHECKS: list[tuple[tuple[str, ...], frozenset[str], Callable[..., Iterable[Problem]]]] = [
     (names, frozenset(names), check) for names, check in _COMBINATIONS
 ]

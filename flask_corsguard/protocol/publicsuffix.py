@@ -1,4 +1,4 @@
-"""Whether a wildcard spans sites that belong to different people."""
+"""The public suffix list: whether a wildcard spans sites of different owners."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
-# Names that are never sold to the public (RFC 6761, RFC 6762, ICANN on .internal): the default
-# rule of the list would call each of them a public suffix.
+# Names that are never sold to the public (RFC 6761, RFC 6762, ICANN on .internal). By the default
+# rule of the list, each of them would be a public suffix.
 _PRIVATE_SUFFIXES = frozenset(
     {"example", "home.arpa", "internal", "invalid", "local", "localhost", "test"}
 )
@@ -22,12 +22,12 @@ def is_public_suffix(host: str) -> bool:
 
 
 def is_listed_suffix(host: str) -> bool:
-    """Whether the list names *host*. By its default rule, any other last label is one too."""
+    """Whether the list names *host*. By its default rule, every top-level name is a suffix too."""
     return _list().publicsuffix(host, accept_unknown=False) == host
 
 
 def is_registry_suffix(host: str) -> bool:
-    """Whether registries sell names directly below *host*: the ICANN section of the list."""
+    """Whether registries sell names directly below *host*: it is in the list's ICANN section."""
     registries = _list(only_icann=True)
     is_listed: bool = registries.publicsuffix(host, accept_unknown=False) == host
     return is_listed and host not in _PRIVATE_SUFFIXES
@@ -39,8 +39,8 @@ def is_reserved_suffix(host: str) -> bool:
 
 
 def suffix_below(host: str) -> str | None:
-    """A public suffix below *host*, such as ``s3.amazonaws.com`` for ``amazonaws.com``: the one
-    with the fewest labels, and the shortest of these; or None if there is none."""
+    """A public suffix below *host*, such as ``s3.amazonaws.com`` for ``amazonaws.com``: the
+    shortest of those with the fewest labels; or None if there is none."""
     return _suffixes_below().get(host)
 
 
@@ -52,7 +52,7 @@ def registrable_domain(host: str) -> str | None:
 
 @cache
 def _list(*, only_icann: bool = False) -> PublicSuffixList:
-    # Imported only here, because reading the list takes longer than everything else.
+    # Imported only here, because reading the list takes longer than anything else at startup.
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList(only_icann=only_icann)
@@ -60,8 +60,8 @@ def _list(*, only_icann: bool = False) -> PublicSuffixList:
 
 @cache
 def _suffixes_below() -> dict[str, str]:
-    """Every name with public suffixes below it -> one of them. publicsuffixlist's class cannot list
-    these, so its file is read once more (https://github.com/publicsuffix/list/wiki/Format)."""
+    """Every name with public suffixes below it -> one of them. The class of publicsuffixlist cannot
+    list them, so its file is read again (https://github.com/publicsuffix/list/wiki/Format)."""
     from publicsuffixlist import PSLFILE
 
     suffixes: set[str] = set()

@@ -8,7 +8,7 @@ from enum import Enum
 class Outcome(Enum):
     """The verdict about a request."""
 
-    # Members are used as keys, and are equal only to themselves; Enum's own hash is slow.
+    # Members are used as keys and equal only themselves, and Enum's own hash is slow.
     __hash__ = object.__hash__
 
     NOT_CORS = "not-cors"
@@ -46,8 +46,8 @@ class Reason(Enum):
     ORIGIN_MALFORMED = "origin-malformed"
     """The value is not an origin as browsers write it."""
     ORIGIN_CHECK_FAILED = "origin-check-failed"
-    """The check failed: the callable in ``origins`` raised an exception, or did not return a bool;
-    or a source has not been read, or not for too long."""
+    """The check failed: the callable in ``origins`` raised an exception or did not return a bool,
+    or a source has never been read, or too long ago."""
     METHOD_NOT_ALLOWED = "method-not-allowed"
     """The requested method is not among ``methods``."""
     HEADERS_NOT_ALLOWED = "headers-not-allowed"
@@ -62,8 +62,8 @@ class Reason(Enum):
     SPECULATIVE = "speculative"
     """Refused on the server: a browser sent it ahead of time, perhaps for another site's page."""
     PATH_AMBIGUOUS = "path-ambiguous"
-    """The path can be read in two ways, as sent and normalised, with different policies; or, with
-    ``guard.wsgi``, it is not known which of them is served."""
+    """The path can be read in two ways, as sent and normalised, which have different policies; or,
+    behind ``guard.wsgi``, it is not known which of the two is served."""
     CREDENTIALS_NOT_ALLOWED = "credentials-not-allowed"
     """The origin may read, but not with credentials, which ``guard.origin_check`` requires here."""
 
@@ -76,7 +76,7 @@ _PREFLIGHT_REASONS = frozenset(
         Reason.PRIVATE_NETWORK_NOT_ALLOWED,
     }
 )
-#: The reasons for which the next policy of a list is tried.
+#: The reasons after which the next policy of a list is tried.
 NOT_LISTED = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_NULL, Reason.ORIGIN_MALFORMED})
 
 for _reason in Reason:

@@ -1,5 +1,5 @@
-"""What to change for another verdict about a request: whole values to paste, for everything that is
-wrong at once, and nothing that :class:`~flask_corsguard.Policy` would reject."""
+"""What to change for another verdict about a request: complete values to paste, for everything that
+is wrong, and nothing that :class:`~flask_corsguard.Policy` would reject."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ MOST_SHOWN = 5
 # The most entries, and characters of source, of a list that is shown whole.
 _MOST_ENTRIES = 20
 _LONGEST_VALUE = 600
-# The most characters of a name in a list that is not.
+# The most characters of a name in a list that is not shown whole.
 _LONGEST_NAME = 320
-# Locations: configuration keys and nothing else; names in a settings file and nothing else.
+# Locations that are only configuration keys, and only names in a settings file.
 _ONLY_CONFIGURED = re.compile(r"[A-Z_, ]+ in app\.config")
 _ONLY_IN_FILE = re.compile(r"[a-z_, ]+ in .*?(?P<is_json>\.json)?")
-# Names for the policies that have no mark, in sentences.
+# What policies without a mark are called in sentences.
 _POLICIES = {"default": "the default policy", "report_only": "the report-only policy"}
 _LISTS = {"default": "the default policies", "report_only": "the report-only policies"}
 
 
 def set_by(decision: Decision) -> str:
-    """What set the policy that decided, and where; in a list, also which one, or all that were
-    tried."""
+    """What set the policy that decided, and where; for a list, also which of its policies, or all
+    that were tried."""
     return _place(decision, _policies_to_name(decision))
 
 
@@ -75,7 +75,7 @@ def nobody_admits(decision: Decision) -> bool:
 
 
 def to_allow(decision: Decision, *, credentials: bool = False) -> str:
-    """What to change if a request that is not admitted should be.
+    """What to change so that a request is admitted.
 
     :param credentials: whether the page's request has credentials.
     """
@@ -83,7 +83,7 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     assert policy is not None
     is_unrouted = decision.endpoint is None and not decision.in_front
     if is_unrouted and decision.reason is not Reason.SPECULATIVE:
-        # Not the policy: because of a misspelt URL, it would be opened for the whole app.
+        # Not the policy: a misspelt URL would make people open it for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app matches this"
             f" request (policy: {set_by(decision)}; it matters only to a page that must read the"
@@ -110,7 +110,7 @@ def to_send_credentials(decision: Decision) -> str:
 
 
 def reasons_of(decision: Decision) -> tuple[Reason, ...]:
-    """Every reason against a request that a page could fix."""
+    """The reason for a rejection, with the further ones unless nothing can help."""
     assert decision.reason is not None
     is_hopeless = decision.reason is Reason.ORIGIN_MALFORMED and not _can_be_listed_raw(decision)
     return (decision.reason, *(() if is_hopeless else decision.further_reasons))
@@ -123,7 +123,7 @@ def _can_be_listed_raw(decision: Decision) -> bool:
 
 
 def to_refuse(decision: Decision) -> str:
-    """What to change if a WebSocket handshake that nothing refuses should be refused."""
+    """What to change so that a WebSocket handshake that nothing refuses is refused."""
     assert decision.policy is not None
     change = _Change(decision, decision.policy)
     change.set_if_it_may({"enforce": "unsafe"})
@@ -146,8 +146,8 @@ class _Change:
         self.elsewhere: list[str] = []
 
     def set_if_it_may(self, fields: dict[str, Any]) -> None:
-        """Change fields; or name what must be fixed first, if the rest of the policy does not
-        permit these values."""
+        """Change fields; or, if the rest of the policy does not permit these values, name what must
+        be fixed first."""
         values, problems = read_fields({**self.fields, **fields})
         # All policies of a list get the same enforce.
         for policy in self.decision.policies if "enforce" in fields else (self.policy,):
@@ -160,19 +160,19 @@ class _Change:
 
     def say_first(self, problems: list[Problem], words: str) -> None:
         """Name what must be fixed first, if anything, and then what to change."""
-        first = "; ".join(_sentence(problem) for problem in problems[:MOST_SHOWN])
+        first = "; ".join(each.message.removesuffix(".") for each in problems[:MOST_SHOWN])
         self.in_policy.append(f"first fix this: {first}; then {words}" if first else words)
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
-        """Add names to a list, which is given whole if it is short enough to be pasted."""
+        """Add names to a list, which is shown whole if it is short enough to be pasted."""
         entries, added = [*entries], [*added]
         whole = [*entries, *added]
         if len(whole) <= _MOST_ENTRIES and len(_source(whole)) <= _LONGEST_VALUE:
             self.fields[field] = whole
             return
         named = ", ".join(json.dumps(name[:_LONGEST_NAME]) for name in added[:MOST_SHOWN])
-        has = f"which has {len(entries):,} entries"
-        self.in_policy.append(f"add {named}{and_more(added)} to {field}, {has}")
+        number = "1 item" if len(entries) == 1 else f"{len(entries):,} items"
+        self.in_policy.append(f"add {named}{and_more(added)} to {field}, which has {number}")
 
     def __str__(self) -> str:
         decision = self.decision
@@ -209,17 +209,13 @@ class _Change:
 
 
 def _source(value: object) -> str:
-    """A value as Python source; strings and lists of strings are JSON too, for an environment
-    variable."""
+    """A value as Python source. Strings and lists of them are JSON too, for environment
+    variables."""
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_source, cast('list[object]', value)))}]"
     return source_of(value)
-
-
-def _sentence(problem: Problem) -> str:
-    return problem.message.removesuffix(".")
 
 
 def _allow_credentials(change: _Change) -> None:
@@ -290,7 +286,7 @@ def _list_raw(change: _Change) -> None:
 
 
 def _without_path(origin: str) -> str:
-    """What to ask about instead of the URL of a page, as the end of a sentence."""
+    """The end of a sentence: the origin to ask about instead of a page's URL; or ""."""
     scheme, separator, rest = origin.partition("://")
     meant = f"{scheme}{separator}{rest.partition('/')[0]}"
     if "/" not in rest or parse_origin(meant) is None:
@@ -318,7 +314,7 @@ def _note_earlier(change: _Change) -> None:
 def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: str) -> str:
     """What to do about an origin that a callable does not admit.
 
-    :param entries: the callable, and the entries beside it.
+    :param entries: the callable and the other entries.
     """
     words = f"have {name_of(check)} return True for {json.dumps(origin)}"
     if len(entries) == 1:
@@ -334,7 +330,7 @@ def _where_it_looks(check: Callable[..., object], entries: OriginList, origin: s
 
 def _one_path(change: _Change) -> None:
     change.elsewhere.append(_ONE_PATH)
-    # Blocked without enforce: by guard.wsgi, which refuses every alias.
+    # If it is blocked without enforce, guard.wsgi has refused it, as it does every alias.
     if change.policy.compiled.enforces or not change.decision.blocked:
         change.elsewhere.append(_EVERY_PATH)
 
@@ -346,14 +342,14 @@ def _do_not_deny(change: _Change) -> None:
         change.elsewhere.append(_NOT_NULL)
         return
     if len(policy.deny_origins) > _MOST_ENTRIES:
-        change.in_policy.append("remove the entry that covers the origin from deny_origins")
+        change.in_policy.append("remove the item that covers the origin from deny_origins")
     else:
         covering = [entry for entry in policy.deny_origins if _covers(entry, text, origin)]
         rest = [entry for entry in policy.deny_origins if entry not in covering]
         change.fields["deny_origins"] = rest
         wider = [source_of(entry) for entry in covering if entry != text]
         if wider:
-            change.elsewhere.append(f"mind that {' and '.join(wider)} denied other origins too")
+            change.elsewhere.append(f"note that {' and '.join(wider)} denied other origins too")
     allow = policy.compiled.allow
     audience = policy.compiled.audience
     if audience and not audience.is_last:
@@ -426,13 +422,13 @@ def refused_headers(decision: Decision) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text from the network, escaped but without quotes; spaces are escaped, so that its end is
-    visible."""
+    """Text from the network, escaped but without quotes. Spaces are escaped too, so that its end
+    can be seen."""
     return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
 
 
 def and_more(entries: Collection[object]) -> str:
-    """How many names are not shown, in words."""
+    """How many entries are not shown, in words."""
     return f" and {len(entries) - MOST_SHOWN} more" if len(entries) > MOST_SHOWN else ""
 
 
@@ -441,12 +437,12 @@ _NOT_NULL = (
     " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
     " send"
 )
-# In a hurry, a public route would be closed to all pages but one.
+# Otherwise, somebody in a hurry would close a public route to all pages but one.
 _AND_EVERYBODY = (
     "pages of other origins can then no longer read; if they should, write"
     ' [Policy(origins=[{origin}], allow_credentials=True), Policy(origins="*")]'
 )
-_NOTHING_CAN = "no setting can: no page in a browser sends this origin"
+_NOTHING_CAN = "no setting can, because no page in a browser sends this origin"
 _NOT_YET = (
     "nothing to do, because the browser asks again when the user goes there; requests ahead of time"
     " are let through from the app's own pages if they send Referer, and from every site with"

@@ -37,9 +37,9 @@ class ResponseHeaders:
         self._repeats_names = "*" in policy.allow_headers and policy.allow_credentials
         # A policy in a list cannot know whether it will be tried.
         always_star = self._star and audience is None
-        # A cache must not give another site a response that the server would refuse it.
-        # Sec-Purpose is not named: with it, browsers would never use what the app's own pages have
-        # prefetched.
+        # A cache must not give another site a response that the server would refuse to it.
+        # Sec-Purpose is not named: if it were, browsers would never use what the app's own pages
+        # have prefetched.
         looked_at = ("Origin", headers.SEC_FETCH_SITE) if compiled.enforces_safe else ("Origin",)
         # A view that sets its own headers may set them for some origins only.
         is_constant = always_star and not compiled.views_override
@@ -90,17 +90,17 @@ class ResponseHeaders:
         prepared = self._preflight.copy()
         if not self._star:
             prepared[headers.ALLOW_ORIGIN] = origin
-        # Of the origins that may only read, only a raw origin gets here with an unsafe method.
+        # If strangers may only read, only a raw origin gets here with an unsafe method.
         is_raw = self._only_safe_methods and request.method not in headers.SAFE_METHODS
         if methods is None or is_raw or request.method in scope.governed_elsewhere:
             methods = request.method
         if methods:
             prepared[headers.ALLOW_METHODS] = methods
         if not scope.governed_elsewhere.isdisjoint(headers.SAFELISTED_METHODS):
-            # A browser remembers header names for the whole URL too, whatever the method
-            # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). A POST with one of
-            # them would then be sent without a preflight, past the policy that governs it. So the
-            # browser must forget.
+            # A browser remembers header names for the whole URL, whatever the method
+            # (https://fetch.spec.whatwg.org/#header-name-cache-entry-match). It would then send a
+            # POST with one of them without a preflight, past the policy that governs it. So it must
+            # forget.
             prepared[headers.MAX_AGE] = "0"
         if names and self._repeats_names:
             prepared[headers.ALLOW_HEADERS] = ", ".join(names)
@@ -116,7 +116,7 @@ class ResponseHeaders:
         A browser remembers every method in it for the whole URL, and then sends such requests
         without another preflight (https://fetch.spec.whatwg.org/#method-cache-entry-match). So the
         value never has a method that another policy governs at the same URL, that the server
-        refuses, or that the callable in ``origins`` has not decided about.
+        refuses, or about which the callable in ``origins`` has not decided.
 
         :param accepted: the methods that the routes at the URL accept, or None for any.
         :param governed_elsewhere: the methods that another policy governs.

@@ -1,5 +1,5 @@
-"""The CORS-safelists of the Fetch standard: which request headers need no permission, and which
-response headers a page always sees."""
+"""The CORS safelists of the Fetch standard: the request headers that need no permission, and the
+response headers that a page can always read."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ class Safelist(NamedTuple):
     """The rules by which values are safelisted. The defaults are the standard's; some browsers
     depart from them.
 
-    :ivar further_values: headers that are safelisted beyond the standard's, with their values.
-    :ivar total: the bytes that all safelisted values may have together, or None.
+    :ivar further_values: headers that are safelisted beyond the standard's -> a pattern for their
+        values.
+    :ivar total: how many bytes all safelisted values may have together, or None for any number.
     :ivar non_ascii_is_unsafe: whether bytes from 0x80 up are unsafe in Accept and Content-Type.
-    :ivar range_pattern: a safelisted ``Range``.
-    :ivar range_limit: the numbers of a ``Range`` must be below this; or None.
+    :ivar range_pattern: a pattern for a safelisted ``Range``.
+    :ivar range_limit: the numbers of a ``Range`` must be below this; None for no limit.
     """
 
     further_values: Mapping[str, re.Pattern[str]] = MappingProxyType({})
@@ -58,7 +59,7 @@ def why_unsafe(name: str, value: str, safelist: Safelist = STANDARD) -> str | No
     (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 
     :param name: the header's name in lower case.
-    :param value: its value as the page set it, in Latin-1.
+    :param value: its value as the page set it: one character for each byte.
     """
     check, pattern = _CHECKS.get(name), safelist.further_values.get(name)
     if check is None and pattern is None:

@@ -18,10 +18,10 @@ Prefix: TypeAlias = tuple[str | None, str | None]
 
 
 def prefixes_of(app: Flask, names: Container[str]) -> Mapping[str, Prefix]:
-    """The prefixes of the blueprints that carry a mark, and of those in *names*, by their full
-    names, in the order in which the app has registered them.
+    """The prefixes of the blueprints that carry a mark, and of those in *names*, by full name, in
+    the order of registration.
 
-    Flask does not keep what was given at registration. A mark on the blueprint records it. For
+    Flask does not keep what was given at registration; a mark on the blueprint records it. For
     other blueprints, the prefix is the difference between the rules as they were written and the
     rules in the URL map.
     """
@@ -58,8 +58,8 @@ def _prefix_of(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> Prefix
 
 
 def _assumed(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> tuple[str, str | None]:
-    """The blueprint's own ``url_prefix``, after that of the blueprint around it, if none of its
-    rules is elsewhere."""
+    """The blueprint's own ``url_prefix``, after that of the blueprint around it, unless one of its
+    rules is elsewhere; and its subdomain."""
     blueprint = app.blueprints[name]
     outer = name.rpartition(".")[0]
     around = _prefix_of(app, outer, rules)[0] if outer else None
@@ -73,13 +73,13 @@ def _assumed(app: Flask, name: str, rules: Mapping[str, list[Rule]]) -> tuple[st
 
 
 def _written_rules(blueprint: Any) -> Iterator[tuple[str, str]]:
-    """The rules of a blueprint, and of those in it, as they were written, with their endpoints:
-    those that are on the blueprint's own subdomain."""
+    """The rules of a blueprint and of those inside it, as they were written, with their endpoints.
+    Only those on the blueprint's own subdomain count."""
     if blueprint.has_static_folder:
         yield f"{blueprint.static_url_path}/<path:filename>", "static"
     state = _SetupState()
     for function in blueprint.deferred_functions:
-        # Other functions could do anything.
+        # Other functions, which could do anything, are not called.
         if getattr(function, "__code__", None) is _code_that_adds_a_rule():
             function(state)
     yield from state.rules
@@ -94,7 +94,7 @@ def _written_rules(blueprint: Any) -> Iterator[tuple[str, str]]:
 
 
 class _SetupState:
-    """Replaces a blueprint's setup state, and records its rules."""
+    """Stands in for a blueprint's setup state, and records the rules."""
 
     def __init__(self) -> None:
         self.rules: list[tuple[str, str]] = []
@@ -116,7 +116,7 @@ def _code_that_adds_a_rule() -> object:
 
 
 def _joined(prefix: str, text: str) -> str:
-    """As Flask joins them."""
+    """A prefix and a rule, joined as Flask joins them."""
     return f"{prefix.rstrip('/')}/{text.lstrip('/')}" if text else prefix
 
 

@@ -1,4 +1,4 @@
-"""The policy that the marks on a route add up to, and the marks that no route has."""
+"""The policy that a route's marks add up to, and marks that no route has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 from weakref import WeakValueDictionary
 
@@ -20,9 +21,11 @@ from flask_corsguard.decorators import (
     all_marked,
     from_here,
     is_bare,
+    is_written_above,
     mark_left_by,
     mark_of,
     marked,
+    never_applied,
     outer_marks_of,
     wrapped_chain,
 )
@@ -31,6 +34,7 @@ from flask_corsguard.protocol.audiences import OF_ONE, Audiences, resolve
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.text import name_of
 
 if TYPE_CHECKING:
     from flask import Request
@@ -42,14 +46,9 @@ DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
 #: The apps of this process that have a guard, by their id.
 guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
-# The file, line and name of marks that a route once had: in a test suite, an app can be gone while
-# its views still exist.
+# The file, line and name of marks that a route has had. In a test suite, views can outlive their
+# app.
 _routed_before: set[tuple[str, str]] = set()
-#: Why something comes too late.
-POLICIES_IN_FORCE = (
-    "this guard's policies are already in force, since prepare() or the first request to one of its"
-    " apps"
-)
 
 
 class FileMark(NamedTuple):
@@ -66,7 +65,7 @@ class GuardMarks:
     :ivar blueprints: full name of a blueprint -> its mark.
     :ivar files: endpoint -> the marks on its files, in the order they are tried.
     :ivar paths: path prefix -> its mark.
-    :ivar frozen: whether a final policy table has been built from them.
+    :ivar frozen: what has put them in force, in words; "" before that.
     """
 
     def __init__(self) -> None:
@@ -74,7 +73,15 @@ class GuardMarks:
         self.blueprints: dict[str, Mark] = {}
         self.files: dict[str, list[FileMark]] = {}
         self.paths: dict[str, Mark] = {}
-        self.frozen = False
+        self.frozen = ""
+
+    @property
+    def why_late(self) -> str:
+        """Why something comes too late, and where to move it."""
+        return (
+            f"this guard's policies are already in force, since {self.frozen}; move this before it,"
+            " to where the app is set up"
+        )
 
     def add(self, kind: Literal["endpoint", "blueprint", "path"], name: str, mark: Mark) -> None:
         """:raises CorsGuardError: if it is marked already, or an app has served a request."""
@@ -113,10 +120,7 @@ class GuardMarks:
 
     def _check_in_time(self, mark: Mark) -> None:
         if self.frozen:
-            raise CorsGuardError(
-                f"{mark.location}: {POLICIES_IN_FORCE}; move this above"
-                " guard.prepare(), to where the app is set up"
-            )
+            raise CorsGuardError(f"{mark.location}: {self.why_late}")
 
 
 class Layer(NamedTuple):
@@ -208,11 +212,17 @@ class Resolver:
             if name not in app.view_functions:
                 known = app.view_functions
                 problem = unknown_name("unknown_endpoint", "endpoint", name, "endpoint", known)
+                if name in app.blueprints:
+                    message = f"{name!r} is a blueprint. Write guard.for_blueprint({name!r}, ...)."
+                    problem = problem._replace(message=message, suggestion=None)
                 self.problems.append(problem._replace(where=mark.location))
         for name, mark in marks.blueprints.items():
             if name not in app.blueprints:
                 names = app.blueprints
                 problem = unknown_name("unknown_blueprint", "blueprint", name, "blueprint", names)
+                if name in app.view_functions:
+                    message = f"{name!r} is an endpoint. Write guard.for_endpoint({name!r}, ...)."
+                    problem = problem._replace(message=message, suggestion=None)
                 self.problems.append(problem._replace(where=mark.location))
 
     def policy_of(self, layers: Layers) -> RoutePolicy:
@@ -235,7 +245,7 @@ class Resolver:
         return found
 
     def without_effect(self, layers: Layers) -> Mapping[str, str]:
-        """The settings without effect, of the fields that no mark in *layers* sets."""
+        """The settings without effect for the fields that no mark in *layers* sets."""
         found = self._settings.without_effect
         if not found:
             return found
@@ -273,7 +283,7 @@ class Resolver:
             and isinstance(outer.policy, Audiences)
             and any(name in mark.fields for name in OF_ONE)
         ):
-            # It has origins, which cannot be added to a list of policies.
+            # The mark has origins, which cannot be added to a list of policies.
             return outer._replace(replaced=True)
         try:
             if mark.policy is None:
@@ -289,10 +299,10 @@ class Resolver:
         return _Sum(derived, replaced=replaced, is_usable=outer.is_usable)
 
     def _derived(self, outer: _Sum, mark: Mark) -> Policy | Audiences:
-        """What a mark's fields make of a policy. Marks that say the same, as on the views of one
-        partner, share the result."""
+        """The policy that results from a mark's fields. Equal marks, such as those on all views of
+        one partner, share it."""
         key = id(outer.policy), *((name, _same(value)) for name, value in mark.fields.items())
-        # A policy that can be used stays as long as the resolver does, and so does its id.
+        # A policy that can be used lives as long as the resolver, so that its id stays its own.
         found = self._shared.get(key) if outer.is_usable else None
         if found is None:
             found = outer.policy.derive(**mark.fields)
@@ -301,7 +311,7 @@ class Resolver:
         return found
 
     def without_problems(self) -> Resolver:
-        """A copy for combinations that only an alias can have: their problems are not the app's."""
+        """A copy for combinations that only an alias can have, whose problems are not reported."""
         resolver = copy.copy(self)
         resolver.problems = []
         return resolver
@@ -311,7 +321,7 @@ class Resolver:
         self.problems += [problem for problem in problems if problem not in self.problems]
 
     def view_layers(self, endpoint: str, outer: Layers) -> tuple[Layers, type[View] | None]:
-        """The marks that hold for every method of a view, the outermost first; and its class, if it
+        """The marks that apply to every method of a view, the outermost first; and its class, if it
         has one.
 
         :param outer: the marks further out.
@@ -340,9 +350,9 @@ class Resolver:
         return {mark for mark in map(mark_of, self._app.view_functions.values()) if mark}
 
     def _check_lost_marks(self, endpoint: str, view: object) -> None:
-        """Report marks on functions around a view that are on no view of the app.
+        """Report marks on wrappers of a view that no view of the app carries.
 
-        They may have been meant for this view. Applying or ignoring them could open it.
+        They may have been meant for this view. Either applying or ignoring them could open it.
         """
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
@@ -355,8 +365,8 @@ class Resolver:
                 self.add([problem])
 
     def _check_decorator_lists(self, endpoint: str, view_class: type[View]) -> None:
-        """Report marks among ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to
-        the handler on each request. Lists with similar names are checked too."""
+        """Report marks in ``method_decorators``, which Flask-RESTful and Flask-RESTX apply to the
+        handler on each request. Lists with similar names are checked too."""
         if view_class in self._checked_classes:
             return
         self._checked_classes.add(view_class)
@@ -415,39 +425,66 @@ def _flat(listed: object) -> Iterator[object]:
 
 
 def _same(value: object) -> object:
-    """A field's value to compare. Functions and sources are only the same as themselves."""
+    """What to compare of a field's value. Functions and sources equal only themselves."""
     if isinstance(value, OriginList):
         return tuple(entry if isinstance(entry, str) else id(entry) for entry in value)
     return value
 
 
 def _location_of(view_class: type[View]) -> str:
-    """File and line of a class, or "" if its source is not there."""
+    """File and line of a class, or "" if its source is not available."""
     with contextlib.suppress(OSError, TypeError):
         _, line = inspect.findsource(view_class)
         return from_here(f"{inspect.getsourcefile(view_class)}:{line + 1}")
     return ""
 
 
+def shared_marks(app: Flask) -> Iterator[tuple[str, str]]:
+    """The marks on functions that are the view of several endpoints, each with a sentence about it.
+
+    Not those among the decorators above the function: they are meant for whatever it serves. Nor
+    where the endpoints differ only in their blueprint, which is then registered twice.
+    """
+    endpoints: dict[int, list[str]] = {}
+    for endpoint, view in app.view_functions.items():
+        endpoints.setdefault(id(view), []).append(endpoint)
+    for names in endpoints.values():
+        view = app.view_functions[names[0]]
+        found = marked(view) if len({name.rpartition(".")[2] for name in names}) > 1 else None
+        if found is None or not isinstance(found.target, FunctionType):
+            continue
+        if not is_written_above(found.mark, found.target):
+            location = found.mark.location
+            message = (
+                f"{found.mark.decorator} at {location} applies to the endpoints"
+                f" {', '.join(names)}, which have the same function. For one of them, write"
+                f" guard.for_endpoint({names[0]!r}, ...) instead; for all, write it as a decorator"
+                " above the function."
+            )
+            yield location, message
+
+
 class UnroutedMark(NamedTuple):
-    """A mark without effect, because no route of any app leads to its target.
+    """A mark without effect, because it has no target, or no route of any app leads to that.
 
     :ivar location: file and line of the mark.
-    :ivar message: a sentence about it, and what to do.
+    :ivar message: that it has no effect, and what to do, in words.
+    :ivar has_target: whether it has a target.
     """
 
     location: str
     message: str
+    has_target: bool = True
 
 
 def unrouted_marks(app: Flask) -> list[UnroutedMark]:
-    """The marks that no route has, of *app* or of another app with a guard, which may no longer
-    exist.
+    """The marks without a target, and those that no route has: neither of *app*, nor of another app
+    with a guard, even one that no longer exists.
 
-    A mark that an app factory makes each time it runs, at the same place, counts as one.
+    Marks that an app factory makes at the same place each time it runs count as one.
     """
     left = {
-        _key(each): each.mark
+        _key(each): each
         for each in all_marked()
         if _key(each) not in _routed_before and not _is_base_only(each.target)
     }
@@ -460,15 +497,44 @@ def unrouted_marks(app: Flask) -> list[UnroutedMark]:
             if found is not None and _key(found) in left:
                 del left[_key(found)]
                 _routed_before.add(_key(found))
-    return [
+    on_nothing = [
         UnroutedMark(
             location,
-            f"{mark.decorator} at {location} has no effect: no route of the app leads to {name}."
-            " Register it, and use functools.wraps in the decorators around it. If it belongs to"
-            " another app, ignore this.",
+            f"cors(...) at {location} has no effect: it is not applied to anything. Write"
+            " @cors(...) directly above the view, or cors(...)(blueprint).",
+            has_target=False,
         )
-        for (location, name), mark in sorted(left.items(), key=lambda item: item[0])
+        for location in never_applied()
     ]
+    return on_nothing + [
+        UnroutedMark(
+            location,
+            f"{found.mark.decorator} at {location} has no effect: no route of the app leads to"
+            f" {name}. {_instead(app, found.target)}",
+        )
+        for (location, name), found in sorted(left.items(), key=lambda item: item[0])
+    ]
+
+
+def _instead(app: Flask, target: object) -> str:
+    """What to do about a target that no route leads to."""
+    name = getattr(target, "__name__", "")
+    classes = filter(None, map(_view_class, app.view_functions.values()))
+    for view_class in classes if isinstance(target, FunctionType) else ():
+        if any(vars(base).get(name) is target for base in view_class.__mro__):
+            method = getattr(view_class, name)
+            if method is target:
+                where = view_class.__qualname__
+                return f"It handles no method of a route: mark {where}, or a handler method of it."
+            if mark_of(method) is None:
+                return f"{name_of(method)} overrides it, and has no mark: mark that."
+    spec, before, after = app.error_handler_spec, app.before_request_funcs, app.after_request_funcs
+    if any(target is each for hooks in (spec, before, after) for each in _flat(hooks)):
+        return "It is not a view: what it returns has the policy of the requested route. Mark that."
+    return (
+        "Register it, and use functools.wraps in the decorators around it. If it belongs to another"
+        " app, ignore this."
+    )
 
 
 def _key(found: Marked) -> tuple[str, str]:

@@ -12,8 +12,9 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.headers import MAX_METHOD_LENGTH
 from flask_corsguard.routing.table import Entry, PolicyTable
 
-# For a method that no rule accepts, GET is tried. An alias redirects to another path, which the map
-# redirects to one with single slashes and one at the end, and that to the one with the defaults.
+# In the worst case, a method that no rule accepts is replaced by GET, and an alias redirects to
+# another path, which the map redirects to one with single slashes and one at the end, and that to
+# one with default values.
 _MOST_STEPS = 5
 
 
@@ -28,7 +29,7 @@ class Lookup:
         self.table = table
 
     def by_rule(self, request: Request, method: str, *, preflight: bool) -> Entry | None:
-        """The entry for the rule that Flask has matched; None if that is not enough to know it.
+        """The entry for the rule that Flask has matched; None if the rule does not determine it.
 
         :param method: the request's method; for a preflight, the requested one.
         """
@@ -41,8 +42,8 @@ class Lookup:
             return self._at(entries.get(method) or entries[""], request)
         if len(method) > MAX_METHOD_LENGTH:
             method = "GET"  # every policy rejects it
-        # If every rule accepts OPTIONS, the rule that matched a preflight is the first that matches
-        # its URL at all. If it accepts the requested method, that method would reach it too.
+        # If every rule accepts OPTIONS, the rule that matched a preflight is the first one for its
+        # URL. If it accepts the requested method, that method would reach it too.
         if entries is None or method not in entries or not self.table.options_everywhere:
             return None
         return self._at(entries[method], request)
@@ -72,8 +73,8 @@ class Lookup:
                     break
                 path = target
             except MethodNotAllowed as error:
-                # No route at this URL accepts the method: the policy of one of them decides.
-                # Raised by a converter, it has no methods.
+                # No route at this URL accepts the method: the policy of one of them decides. If a
+                # converter has raised this, there are no methods in it.
                 valid = set(error.valid_methods or ())
                 method = "GET" if not valid or "GET" in valid else min(valid)
             except BaseException as error:
@@ -95,7 +96,7 @@ class Lookup:
             return None  # the app does not trust the host
 
     def _unrouted(self, request: Request, adapter: MapAdapter | None) -> Entry:
-        """The entry of a URL without a route: the one of the innermost blueprint above it."""
+        """The entry of a URL without a route: that of the innermost blueprint above it."""
         table, name = self.table, ""
         if adapter is not None and table.prefix_map is not None:
             # The host does not matter: every rule has a subdomain, and no redirect is followed.

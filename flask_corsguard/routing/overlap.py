@@ -1,7 +1,7 @@
-"""The methods that have another policy at the same URL.
+"""The methods that another policy governs at the same URL.
 
-A browser remembers a preflight's response for the URL and every method named in it. If two policies
-share a URL, the preflights of one must not name the methods of the other.
+A browser remembers the response to a preflight for the URL and every method named in it. If two
+policies share a URL, the responses of one must not name the methods of the other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from werkzeug.routing import (
 
 #: A variable part, as werkzeug.routing reads it: <converter(arguments):name>
 VARIABLE = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?(?P<name>[a-zA-Z_]\w*)>")
-# The converters whose values have no slash. For an app's own converters, that is not known.
+# The converters whose values have no slash. An app's own converters may allow one.
 _ONE_SEGMENT_CONVERTERS = (
     AnyConverter,
     FloatConverter,
@@ -32,7 +32,7 @@ _ONE_SEGMENT_CONVERTERS = (
 )
 # Placeholders for variable parts, with characters that no rule has
 _ONE_SEGMENT, _ANY_SEGMENTS = "\0", "\1"
-# Up to this many nodes are visited one by one.
+# Up to this many children are visited one by one.
 _FEW = 4
 
 
@@ -78,8 +78,8 @@ class Governed(NamedTuple):
 
 
 def groups_that_may_meet(rules: Iterable[tuple[str, Hashable]]) -> Iterator[list[int]]:
-    """Groups of rules, by number, that may share a URL and have different policies. Comparing the
-    fixed segments at their beginning excludes most rules quickly.
+    """Groups of rules, by number, that may share a URL and have different policies. Most rules are
+    excluded quickly, by comparing their fixed first segments.
 
     :param rules: the text of each rule, with its policy.
     """
@@ -157,8 +157,8 @@ class _Node:
               None     open_ended: /a/b/<path:y>
           "c"          ending: /c
 
-    :param sources: the nodes that this one merges, if any. It merges their contents on demand, one
-        level at a time: most of it is never needed.
+    :param sources: the nodes that this one merges, if any. It merges them on demand, one level at a
+        time, as most of the result is never needed.
     """
 
     def __init__(self, sources: Sequence[_Node] = ()) -> None:
@@ -183,7 +183,7 @@ class _Node:
 
     @cached_property
     def open_ended(self) -> _Governors:
-        """The policies of those URLs, and of all URLs that continue from here."""
+        """The policies of rules for both the URLs that end here and all that continue from here."""
         return _Governors.union(source.open_ended for source in self._sources)
 
     @cached_property
@@ -203,7 +203,7 @@ class _Node:
         if segment is not None:
             return [self.children[key] for key in (segment, None) if key in self.children]
         # One node replaces many: otherwise, rules that begin with a variable would take quadratic
-        # time. For a few nodes, merging costs more than it saves.
+        # time. For few nodes, merging takes longer than it saves.
         is_few = len(self.children) <= _FEW
         return self.children.values() if is_few else (self._any_child,)
 

@@ -16,7 +16,7 @@ from flask_corsguard.routing.overlap import VARIABLE
 class _Segment(NamedTuple):
     """One segment of a rule.
 
-    :ivar pattern: a pattern for the values that it matches, as far as prefixes need it.
+    :ivar pattern: a pattern for the values that it matches, as precise as prefixes need it.
     :ivar values: every value that it matches, or None if it may match any.
     :ivar open_ended: whether any number of segments may follow.
     """
@@ -30,19 +30,19 @@ class Paths:
     """Path prefixes with marks on them.
 
     :ivar marks: prefix -> its mark.
-    :ivar layers: prefix, or "" -> the marks on it and on those above it, the outermost first.
+    :ivar layers: prefix, or "" -> the marks on it and on prefixes above it, the outermost first.
     """
 
     def __init__(self, marks: Mapping[str, Mark]) -> None:
         self.marks = marks
         self.layers: dict[str, Layers] = {"": ()}
-        # Every prefix, and every path above one -> the longest prefix that covers it.
+        # Every prefix and every path above one -> the longest prefix that covers it.
         self._covering: dict[str, str] = {}
-        # The segments with which a prefix continues, after each of the paths above it.
+        # Every path above a prefix -> the next segments of the prefixes below it.
         self._following: dict[str, set[str]] = {}
         for prefix in sorted(marks, key=len):
             outer = self.longest(prefix)
-            # It is written to the log, where every line is printable ASCII.
+            # It goes to the log, where every line is printable ASCII.
             source = f"path {prefix.encode('unicode_escape').decode('ascii')}"
             self.layers[prefix] = (*self.layers[outer], Layer(marks[prefix], source))
             self._covering[prefix] = head = prefix
@@ -55,7 +55,7 @@ class Paths:
     def longest(self, path: str) -> str:
         """The longest prefix that covers a path by whole segments, or ""."""
         covering, found, end = self._covering, "", path.find("/", 1)
-        # For most paths, this ends at once: no prefix continues with their next segment.
+        # For most paths, this ends at once, because no prefix begins like them.
         while end > 0:
             known = covering.get(path[:end])
             if known is None:
@@ -70,7 +70,7 @@ class Paths:
             prefix = self.longest(prefix.rpartition("/")[0])
 
     def of_rule(self, rule: Rule) -> list[str]:
-        """Every prefix that is the longest one for some URL of a rule that is bound to a map."""
+        """Every prefix that is the longest one for some URL of a rule, which is bound to a map."""
         if not self.marks:
             return [""]
         found: set[str] = set()

@@ -42,7 +42,7 @@ from flask_corsguard.routing.paths import Paths
 from flask_corsguard.text import shown
 
 _NOWHERE: frozenset[str] = frozenset()
-# What paths.of_rule() says where no path has a mark.
+# The result of paths.of_rule() if no path has a mark.
 _NO_PREFIX = ("",)
 _NARROWED = "flask_corsguard.compat narrows it by pattern"
 
@@ -54,10 +54,10 @@ def _nobody(enforce: Enforce) -> Policy:
 
 
 class Globs(NamedTuple):
-    """The globs of a policy for files.
+    """The globs of a mark on files.
 
     :ivar texts: the globs as given.
-    :ivar pattern: a pattern for the file names that match one of them.
+    :ivar pattern: matches the file names that match one of them.
     """
 
     texts: tuple[str, ...]
@@ -71,12 +71,13 @@ class Entry:
     :ivar has_sources: whether a source may decide.
     :ivar live: the state of :mod:`flask_corsguard.runtime.live_origins` for the sources.
     :ivar scope: where it applies.
-    :ivar is_constant: whether the decision by the policy, without its callable and sources, depends
-        only on the rule, the path prefix, the method and the CORS headers, so that it can be kept.
+    :ivar is_constant: whether the decision by the policy, apart from its callable and sources,
+        depends only on the rule, the path prefix, the method and the CORS headers, so that it can
+        be cached.
     :ivar prefix: the longest path prefix with a mark that its URLs are under, or "".
     :ivar layers: the marks that add up to the policy, the outermost first.
     :ivar files: the entries for marked files; the first that matches counts.
-    :ivar file_argument: the argument of the rule that has the file's name.
+    :ivar file_argument: the argument of the rule that holds the file's name.
     """
 
     __slots__ = (
@@ -116,7 +117,10 @@ class Entry:
         self.file_argument = ""
 
     def add_files(self, argument: str, files: Iterable[tuple[Globs, Entry]]) -> None:
-        """Add an entry for the files whose name, in *argument*, matches a glob."""
+        """Add the entries for marked files.
+
+        :param argument: the argument of the rule that holds the file's name.
+        """
         self.file_argument = argument
         self.files = tuple(files)
         for entry in (self, *(entry for _, entry in self.files)):
@@ -131,16 +135,16 @@ class Entry:
         return self._by_prefix.get(paths.longest(path), self) if self._by_prefix else self
 
     def for_arguments(self, arguments: Mapping[str, Any] | None) -> Entry | None:
-        """The entry of the file that the route captured, or this one.
+        """The entry for the file that the route captured, or this one.
 
         :param arguments: what the route captured.
-        :returns: None if the arguments do not have the file's name.
+        :returns: None if the file's name is not among the arguments.
         """
         if self.files:
             if not arguments or self.file_argument not in arguments:
                 return None
-            # werkzeug.utils.safe_join does this before it opens the file. Without it, "a/../b"
-            # would be served as "b" under the policy of another file.
+            # As in werkzeug.utils.safe_join: otherwise "a/../b" would be served as "b", but under
+            # the policy of another file.
             name = posixpath.normpath(str(arguments[self.file_argument]))
             for globs, entry in self.files:
                 if globs.pattern.match(name):
@@ -156,11 +160,11 @@ class _RouteRow(NamedTuple):
 
 
 class Route(_RouteRow):
-    """One row of :meth:`flask_corsguard.CorsGuard.routes`: a tuple of four, and attributes.
+    """One row of :meth:`flask_corsguard.CorsGuard.routes`: a tuple of four, with more attributes.
 
     :ivar rule: the URL rule.
     :ivar methods: the methods that this row is about, sorted.
-    :ivar policy: their policy; a tuple for a list of policies; or None for an exempt route.
+    :ivar policy: their policy; a tuple for a list of policies; None for an exempt route.
     :ivar source: what set the policy, such as ``view users.list``.
     :ivar endpoint: the rule's endpoint (an attribute only).
     :ivar location: file and line of what set the policy (an attribute only).
@@ -196,8 +200,8 @@ class Route(_RouteRow):
 
     @property
     def place(self) -> str:
-        """What set the policy, in words; with the path prefix of the row's URLs, unless that or the
-        rule shows it."""
+        """What set the policy, in words; with the path prefix of the row's URLs, unless the source
+        or the rule shows it."""
         is_said = f"{self.rule}/".startswith(f"{self.prefix}/")
         if is_said or self.source == f"path {self.prefix}":
             return self.source
@@ -217,7 +221,7 @@ class Route(_RouteRow):
 
 class _RulePolicies(NamedTuple):
     """The policies of a rule under one path prefix: for each method, for any other method (""), and
-    for its files."""
+    for marked files."""
 
     rule: Rule
     prefix: str
@@ -228,8 +232,8 @@ class _RulePolicies(NamedTuple):
 class _Entries(dict[int, Mapping[str, Entry]]):
     """The entries of rules: id of a rule -> method -> entry.
 
-    Each rule's are made when a request first reaches it: an app can have thousands, and a process
-    may never need most of them.
+    A rule's entries are made when a request first reaches it: an app can have thousands of rules,
+    and a process may never need most of them.
     """
 
     def __init__(
@@ -256,7 +260,7 @@ class _Entries(dict[int, Mapping[str, Entry]]):
         return self[id(rule)] if known is None and id(rule) in self._of_rules else known
 
     def __missing__(self, rule_id: int) -> Mapping[str, Entry]:
-        # Another thread may be first; then its entries count.
+        # If another thread is faster, its entries count.
         return self.setdefault(rule_id, self._made(self._of_rules[rule_id]))
 
     def _made(self, policies: Iterable[_RulePolicies]) -> dict[str, Entry]:
@@ -292,7 +296,7 @@ class _Entries(dict[int, Mapping[str, Entry]]):
 
 class LateRuleError(Exception):
     """A rule was added to the URL map after the table was built. Flask refuses that, but Werkzeug's
-    map does not. The table gets the rule at its first request.
+    map does not. The first request that reaches the rule adds it to the table.
 
     :ivar rule: the rule.
     """
@@ -308,16 +312,17 @@ class PolicyTable:
     :param rules: the rules of the routes.
     :ivar app: the app.
     :ivar rules: the rules of the routes.
-    :ivar entries: id of a rule -> method -> entry. Rules have no hash; *rules* keeps them alive.
+    :ivar entries: id of a rule -> method -> entry. Rules cannot be hashed; *rules* keeps them
+        alive.
     :ivar options_everywhere: whether every rule accepts OPTIONS.
     :ivar paths: the path prefixes that have marks.
-    :ivar varying: id of a rule whose URLs may be aliases -> the prefixes that they may be under, if
-        there are several, each with the rule's cache key there. Empty without prefixes.
+    :ivar varying: id of a rule whose URLs may be aliases -> prefix -> the rule's cache key under
+        it; no prefixes if its URLs can be under only one. Empty if no path has a mark.
     :ivar unrouted: full name of a marked blueprint, or "", and prefix -> the entry of URLs without
         a route there.
     :ivar prefixes: full name of a marked blueprint -> its URL prefix and subdomain.
     :ivar prefix_map: the same as a URL map; None if there are none.
-    :raises PolicyError: with everything that is wrong with any route.
+    :raises PolicyError: with every problem of every route.
     """
 
     def __init__(
@@ -358,9 +363,7 @@ class PolicyTable:
 
     def unless_ambiguous(self, entry: Entry, path: str) -> Entry:
         """The entry; or one that rejects the request, if its path is an alias of a path with
-        another policy.
-
-        Some code, such as ``send_from_directory``, serves the other path.
+        another policy: some code, such as ``send_from_directory``, would serve that.
 
         :param path: the path as sent. The entry of a redirect is that of its target.
         """
@@ -405,7 +408,7 @@ class PolicyTable:
         """
         if rule.map is self.app.url_map:
             raise LateRuleError(rule)
-        # The app has made its own map, perhaps for this request only: nothing of it is kept.
+        # The app has made a map of its own, perhaps for this request only, so nothing is kept.
         policies = self._policies_of(rule.map.iter_rules())
         entries = _Entries(policies, self._resolver, self._configured, is_constant=False)
         self._raise_problems()
@@ -413,7 +416,7 @@ class PolicyTable:
 
     def routes(self) -> list[Route]:
         """The table for people and tools: in the order of the rules, a row for each policy."""
-        # A mark that replaces what applies further out: one row for all prefixes.
+        # A mark that replaces what applies further out makes one row for all prefixes.
         routes: dict[tuple[int, Route, str], Route] = {}
         for rule, prefix, by_method, files in self._policies:
             methods: dict[RoutePolicy, list[str]] = {}
@@ -446,7 +449,7 @@ class PolicyTable:
 
     def _policies_of(self, rules: Iterable[Rule]) -> list[_RulePolicies]:
         resolver, paths, of_files = self._resolver, self.paths, self._marks.files
-        # Parts that rules share are made once, and not kept afterwards: views can change.
+        # Parts that rules share are made only once, but are not kept: views can change.
         blueprint_layers: dict[str, Layers] = {}
         alike: dict[tuple[frozenset[str], int], Mapping[str, RoutePolicy]] = {}
         made: list[_RulePolicies] = []
@@ -502,7 +505,7 @@ class PolicyTable:
                 resolver.add([problem._replace(where=mark.location)])
 
     def _unrouted_places(self) -> Iterator[tuple[str, str]]:
-        """The places of URLs without a route: each marked blueprint, and each prefix."""
+        """The keys of *unrouted*."""
         yield from (("", prefix) for prefix in ("", *self.paths.marks))
         if not self.paths.marks:
             yield from ((name, "") for name in self.prefixes)
@@ -530,7 +533,7 @@ def _accepted_methods(
 ) -> dict[tuple[str, str | None, str | None], frozenset[str] | None]:
     """The methods that the rules of each URL accept together, or None for any."""
     accepted: dict[tuple[str, str | None, str | None], frozenset[str] | None] = {}
-    # Sets that are equal are one object: most rules accept the same methods.
+    # Equal sets are one object: most rules accept the same methods.
     same: dict[frozenset[str], frozenset[str]] = {}
     for rule, _, _, _ in policies:
         url = (rule.rule, rule.subdomain, rule.host)
@@ -548,7 +551,7 @@ def _governed_elsewhere(
 ) -> dict[tuple[int, str, int], frozenset[str]]:
     """The methods that another policy may govern at a rule's URLs, by the id of the rule, the path
     prefix, and the id of what the rule has there."""
-    # Of many rules, these are the same object; and policies are compared by their meaning once.
+    # Many rules share these objects, so policies are compared by meaning only once each.
     tables = {id(each.by_method): each.by_method for each in policies}
     founds = {id(found): found for table in tables.values() for found in table.values()}
     numbers: dict[Hashable, int] = {}

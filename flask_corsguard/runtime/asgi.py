@@ -23,14 +23,14 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _Result = TypeVar("_Result")
-# The messages that start a response; the second, instead of a WebSocket.
+# The messages that start a response; the second one does if a WebSocket is refused.
 _STARTS = ("http.response.start", "websocket.http.response.start")
 # "Policy violation": https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 _CLOSED = {"type": "websocket.close", "code": 1008, "reason": ""}
 
 
 def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
-    """The guard in front of *inner*. Each message is passed on as soon as it arrives."""
+    """The guard in front of *inner*. Each message passes as soon as it arrives."""
     state = front.state
 
     async def corsguard_asgi(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +61,7 @@ def asgi_front(front: Front, inner: AsgiApp) -> AsgiApp:
             await inner(scope, receive, send_last)
         finally:
             front_record.reset(token)
-            record.is_taken = True  # tasks that it starts keep this context
+            record.is_taken = True  # tasks that it has started keep this context
 
     return corsguard_asgi
 
@@ -103,9 +103,9 @@ def _path(scope: Scope) -> tuple[str, str]:
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
-    """The WSGI environment of an ASGI request, with everything that decisions, and functions that
+    """The WSGI environment of an ASGI request, with everything that decisions, and callables that
     take the request, need."""
-    # Paths that no server can have read from bytes must not raise either.
+    # Even a path that no server can have read from bytes must not raise an exception.
     root, path = (part.encode("utf-8", "surrogatepass").decode("latin-1") for part in _path(scope))
     scheme = scope.get("scheme", "http")
     environ: dict[str, Any] = {
@@ -124,7 +124,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
     for name, value in scope.get("headers", ()):
         if b"_" in name:
-            continue  # in WSGI it would look like the name with a hyphen
+            continue  # in WSGI, it would look like the name with a hyphen
         key, text = name.upper().decode("latin-1").replace("-", "_"), value.decode("latin-1")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

@@ -15,14 +15,14 @@ _getpid = os.getpid
 
 
 class DecisionKind(NamedTuple):
-    """A kind of decision, which is counted. Every part comes from the app's code, so the number of
+    """A kind of decision that is counted. Every part comes from the app's code, so the number of
     kinds is limited, whatever requests are sent.
 
     :ivar outcome: the verdict.
     :ivar reason: why the requests were rejected or are not admitted, or None.
     :ivar endpoint: the Flask endpoint, or None if no route was found.
-    :ivar policy: what set the policy: ``view users.list``, ``blueprint api``, ``default``; as
-        in ``Decision.policy_source``.
+    :ivar policy: what set the policy, as in ``Decision.policy_source``: ``view users.list``,
+        ``blueprint api``, ``default``.
     :ivar preflight: whether these were CORS preflights.
     :ivar blocked: whether the server refused these requests.
     """
@@ -46,11 +46,11 @@ kind_of: Callable[[Decision], Kind] = itemgetter(*map(Decision._fields.index, _P
 class Counts:
     """The decisions about one app's requests. Each process counts its own.
 
-    There is no lock. With its global lock, CPython switches threads and runs signal handlers only
-    at the start of a Python function, at the end of a loop iteration, and after a call. The
-    statement that reads and changes a number has none of these in between, so no count is lost.
+    No lock is needed. With its global lock, CPython switches threads and runs signal handlers only
+    at the start of a Python function, at the end of a loop iteration, and after a call. None of
+    these comes between reading a number and changing it, so no count is lost.
 
-    :ivar receiver: called with the kind of each decision that is counted; or None.
+    :ivar receiver: called with the kind of each decision as it is counted; or None.
     """
 
     __slots__ = ("_numbers", "_pid", "receiver")
@@ -58,7 +58,7 @@ class Counts:
     def __init__(self) -> None:
         self.receiver: Callable[[Kind], None] | None = None
         self._pid = os.getpid()
-        # Each number is in a list, so that the slow part, looking the kind up, is done only once.
+        # Each number is in a list, so that the kind, which takes time, is looked up only once.
         self._numbers: dict[Kind, list[int]] = {}
 
     def add(self, kind: Kind) -> None:
@@ -74,7 +74,7 @@ class Counts:
             self.receiver(kind)
 
     def copy(self) -> dict[DecisionKind, int]:
-        """How many there are of each kind."""
+        """How many decisions of each kind have been counted in this process."""
         if self._pid != _getpid():
             self._start_over()
         numbers = self._numbers.copy()  # another thread may add a kind during the loop
@@ -84,6 +84,6 @@ class Counts:
         """Start at zero after a fork. Every call checks the process id, because servers that fork
         in C, such as uWSGI, do not run ``os.register_at_fork`` functions."""
         pid, numbers = os.getpid(), dict[Kind, list[int]]()
-        if self._pid != pid:  # no other thread was faster
+        if self._pid != pid:  # unless another thread was faster
             self._numbers = numbers
             self._pid = pid

@@ -1,4 +1,4 @@
-"""The requests that the server refuses because another site's page caused them."""
+"""Requests that the server refuses because another site's page caused them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from flask_corsguard.runtime.same_origin import (
 )
 from flask_corsguard.text import shown
 
-#: A longer ``Upgrade`` value counts as a WebSocket's without being read.
+#: In characters. A longer ``Upgrade`` value counts as a WebSocket's without being searched.
 _MAX_UPGRADE_LENGTH = 100
 
 
 def is_final(decision: Decision, sent: str | None) -> bool:
-    """Whether a decision by the policy alone, which is not a rejection, is final. It is for an
-    exact or raw origin; and without ``enforce``, for ``*`` and for requests without ``Origin``.
+    """Whether a decision by the policy alone is final. That is so if an exact or raw entry matches
+    the origin; and without ``enforce``, for ``*`` and for requests without ``Origin``.
 
-    :param decision: the decision.
-    :param sent: the ``Origin`` value as sent; the decision's is cut, and might equal a raw origin.
+    :param decision: the decision, which is not a rejection.
+    :param sent: the ``Origin`` value as sent. The decision's is cut, and might equal a raw entry.
     """
     policy = decision.policy
     if policy is None:
@@ -49,7 +49,7 @@ def is_final(decision: Decision, sent: str | None) -> bool:
 
 
 def of_own_page(decision: Decision, request: Request, self_origins: OriginList) -> Decision:
-    """The final decision about a request that is_same_origin() has recognised.
+    """The final decision about a request that ``is_same_origin()`` has recognised.
 
     :param decision: the decision by the policy alone.
     :param self_origins: more origins that count as the app's own.
@@ -64,7 +64,7 @@ def of_own_page(decision: Decision, request: Request, self_origins: OriginList) 
     if decision.origin is None:
         return decision
     if decision.reason is None:
-        # The policy allows it as well, by a wildcard, say. The headers do no harm.
+        # The policy allows it too, by a wildcard, say. The headers do no harm.
         return decision._replace(outcome=Outcome.SAME_ORIGIN)
     own = policy.compiled.headers.not_cors
     return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None, path="", headers=own)
@@ -79,7 +79,7 @@ def enforced(decision: Decision, request: Request) -> Decision:
     assert policy is not None
     if reason is None:
         if decision.origin is not None and policy.compiled.allow is not None:
-            return decision  # an origin that only "*" allows may read, no more
+            return decision  # an origin that only "*" allows may do no more than read
     elif decision.path != request.path:
         decision = decision._replace(path=request.path)
     origin = decision.origin or ""
@@ -94,8 +94,8 @@ def enforced(decision: Decision, request: Request) -> Decision:
 
 
 def what_happens(decision: Decision, request: Request) -> Decision:
-    """The actual outcome of a decision by ``enforce="report"``, which says what ``"unsafe"`` would
-    do."""
+    """The decision with its actual outcome: under ``enforce="report"``, it shows what ``"unsafe"``
+    would do."""
     if not decision.report_only:
         return decision
     if decision.reason is Reason.CROSS_SITE_REQUEST:
@@ -107,9 +107,9 @@ def what_happens(decision: Decision, request: Request) -> Decision:
 
 
 def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
-    """Refuse, or report, a request that another site caused, if the policy refuses its kind."""
+    """Refuse, or report, a request that another site caused, if ``enforce`` covers it."""
     is_rejected = decision.reason is not None
-    # With "report", the preflight that "unsafe" would reject has been allowed.
+    # Under "report", a preflight that "unsafe" would reject has been allowed.
     method = request.method if is_rejected else decision.method
     is_spared = not policy.compiled.enforces_safe and method in SAFE_METHODS
     if is_spared and not opens_websocket(request.environ):
@@ -119,7 +119,7 @@ def _refused(decision: Decision, policy: Policy, request: Request) -> Decision:
     reason = decision.reason or Reason.CROSS_SITE_REQUEST
     detail = "; ".join(filter(None, (decision.detail, evidence(request.environ))))
     if policy.enforce == "report" and is_spared:
-        # Loaded with the words for the log, which this is for.
+        # This is for the log, whose words are loaded late.
         from flask_corsguard.protocol.explanation import UNSAFE_REFUSES
 
         detail = f"{detail}; {UNSAFE_REFUSES}"
@@ -151,8 +151,8 @@ def refusal(
 
 
 def opens_websocket(environ: dict[str, Any]) -> bool:
-    """Whether any server could take a request for a WebSocket handshake (RFC 6455 section 4.1).
-    Such a GET needs no preflight, and the page reads everything that comes back."""
+    """Whether a server could take a request for a WebSocket handshake (RFC 6455 section 4.1). Such
+    a GET needs no preflight, and the page can read everything that comes back."""
     upgrade: str | None = environ.get("HTTP_UPGRADE")
     if upgrade is None:
         return False

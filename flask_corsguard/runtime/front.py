@@ -1,9 +1,9 @@
-"""The guard in front of code that responds before Flask: under some paths it decides first, and
-tells the app's hooks."""
+"""The guard in front of code that responds before Flask. Under some paths it decides first, and
+passes the decision on to the app's hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from flask import Request, Response
@@ -46,7 +46,7 @@ class Front:
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
         self._below = tuple(f"{prefix}/" if prefix else "" for prefix in self._prefixes)
-        # In WSGI, each character is one byte.
+        # In WSGI, each character of a path stands for a byte.
         self._wsgi_exact = frozenset(map(_as_wsgi, self._exact))
         self._wsgi_below = tuple(map(_as_wsgi, self._below))
         self._has_warned = False
@@ -74,9 +74,9 @@ class Front:
         return in_force is None or in_force.calls_app or self.state.has_receivers
 
     def decide(self, environ: dict[str, Any]) -> FrontRecord:
-        """Decide about a request, and announce that.
+        """Decide about a request, and announce the decision.
 
-        :param environ: a copy, which nobody changes.
+        :param environ: a copy of the environment, which no other code changes.
         :raises PolicyError: if the policy of any route cannot be used.
         """
         state = self.state
@@ -90,13 +90,13 @@ class Front:
         state = self.state
         request = served_request(state.app, environ)
         decision, in_force = state.late_decision(request, in_force)
-        # The CORS headers of any response here are replaced, even a view's.
+        # Here, even a view's own CORS headers are replaced.
         decision = self.unless_alias(decision, request).settled(has_own=False)
         state.tell(request, decision, in_force)
         return FrontRecord(self, request, decision)
 
     def unless_alias(self, decision: Decision, request: Request) -> Decision:
-        """The decision, or a refusal if *inner* may take the path for another one."""
+        """The decision; a refusal if the path is an alias, because *inner* may serve either."""
         path = request.path
         if request.environ.get("PATH_INFO", "").startswith("//"):
             path = f"/{path}"  # Werkzeug has removed the empty segments at the beginning
@@ -109,8 +109,8 @@ class Front:
         if decision.policy is None:
             decision = decision._replace(policy=_NOBODY, policies=(_NOBODY,))
         detail = (
-            f"as sent, it is {shown(path)}; normalised, {shown(normalised(path))}; which of the two"
-            f" {self.name} uses is not known"
+            f"as sent, it is {shown(path)}; normalised, it is {shown(normalised(path))}; it is not"
+            f" known which of the two {self.name} uses"
         )
         decision = decision._replace(detail="", further_reasons=())
         return refusal(decision, request, Reason.PATH_AMBIGUOUS, detail)
@@ -124,7 +124,7 @@ class Front:
         return response
 
     def written(self, record: FrontRecord, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """A response's headers, with those of the decision."""
+        """The headers of a response, with those of the decision."""
         decision = record.decision
         if decision.policy is None:
             return headers
@@ -148,8 +148,10 @@ def _read_paths(paths: object, location: str) -> list[str]:
     """The prefixes, with "" for everything."""
     problems: list[Problem] = []
     given = [paths] if isinstance(paths, str) else paths
-    if not isinstance(given, Iterable):
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
         message = f"a list of paths such as ['/static'] is needed, not {text_of(paths)}."
+        if isinstance(given, Mapping):
+            message += " The policies of paths are given by guard.for_path(...)."
         raise PolicyError([Problem("wrong_type", "paths", paths, message, where=location)])
     every = [*cast("Iterable[object]", given)]
     found = ["" if path == "/" else read_prefix("paths", path, problems) for path in every]

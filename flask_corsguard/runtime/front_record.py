@@ -1,4 +1,4 @@
-"""What the guard has decided in front of an app, as the app's own hooks hear of it."""
+"""The guard's decision in front of an app, passed on to the app's own hooks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class FrontRecord:
-    """What was decided in front of an app about one request.
+    """The decision about one request in front of an app.
 
     :ivar front: the :class:`Front` that decided.
     :ivar request: the request as it was then: code behind the front may change its environment.
     :ivar decision: the decision; once the app's hooks have decided, theirs.
-    :ivar is_taken: whether the hooks have used the record. A request that a view makes to its own
-        app is a different one.
-    :ivar is_asked: whether the responding code has called ``guard.origin_check``: then it follows
+    :ivar is_taken: whether the hooks have used the record. After that, a request is another one,
+        which a view makes to its own app.
+    :ivar is_asked: whether the responding code has called ``guard.origin_check``. It then follows
         the policies, whatever headers it sends.
     """
 
@@ -48,8 +48,8 @@ class FrontRecord:
     def take(self, request: Request) -> bool:
         """Record that the app's hooks use it.
 
-        :returns: whether the decision is right for them. If they see another route, they know more:
-            the app is mounted deeper, or its first request has made its routes. If they see another
+        :returns: whether the decision holds for them too. If they see another route, they know
+            more: the app is mounted further down, or has made its routes since. If they see another
             host, ProxyFix is in between.
         """
         self.is_taken = True
@@ -71,8 +71,8 @@ class FrontRecord:
         return all(ours.get(key) == theirs.get(key) for key in ("HTTP_HOST", "wsgi.url_scheme"))
 
 
-#: The record of the current request of a task or a thread. An ASGI server passes no environment to
-#: a WSGI app.
+#: The record of the current request of a task or a thread. Between an ASGI app and a WSGI app, no
+#: environment is passed on.
 front_record: ContextVar[FrontRecord | None] = ContextVar("corsguard_front_record", default=None)
 
 

@@ -43,12 +43,12 @@ from flask_corsguard.runtime.state import (
 )
 from flask_corsguard.text import name_of
 
-# The request itself, because each access through Flask's proxy takes time.
+# Returns the request itself: each access through Flask's proxy takes time.
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
-# An attribute of a response, with the headers that were written on it: a view can return the same
+# The attribute of a response with the headers that were written on it: a view can return the same
 # response again.
 _WRITTEN = "_corsguard_written"
-# Packages that measure whole requests: their functions keep running before the guard.
+# Packages that measure whole requests. Their functions still run before the guard.
 _TRACING = {
     "aws_xray_sdk",
     "flask_opentracing",
@@ -71,7 +71,7 @@ class Hooks:
         self._state = state
         app = state.app
         # Functions, not methods: on every request, Flask checks whether a hook is asynchronous. For
-        # a method, that costs 2 % of a bare request on Python 3.13.
+        # a method, that takes 2 % of a bare request on Python 3.13.
         self._before_request = self._make_before_request()
         self._after_request = self._make_after_request()
         try:
@@ -82,7 +82,7 @@ class Hooks:
             ) from None
         app.after_request(self._after_request)
         self._first: dict[Function, Function] = {}
-        self._move_to_the_edge()
+        self._move_outermost()
         app.wsgi_app = guarded(state, app.wsgi_app)  # type: ignore[assignment, method-assign]
         # Connected weakly, so that the app can be forgotten. Until then, its hooks keep self alive.
         request_started.connect(self._first_request, app)
@@ -125,7 +125,7 @@ class Hooks:
         return before_request
 
     def _decide(self, request: Request, in_force: InForce) -> tuple[Decision, InForce, bool]:
-        """The decision if a guard may be in front of the app, or if views may override; the
+        """The decision, if a guard may be in front of the app, or views may override; the
         :class:`InForce` behind it; and whether not to announce it now."""
         state = self._state
         front = record_of(state, request) if state.fronts else None
@@ -138,8 +138,8 @@ class Hooks:
         """Delay the announcement of a decision until the response, if that may change it."""
         report_only, record = in_force.report_only, _record(self._state, request)
         may_differ = decision.may_be_overridden or (report_only and report_only.views_override)
-        # A view that opens a WebSocket runs for as long as it is open. A record that has a decision
-        # belongs to another request, which a view has pushed and which gets no response.
+        # A view that opens a WebSocket runs for as long as it is open. If the record already has a
+        # decision, a view has pushed this request, which gets no response.
         waits = may_differ and decision.origin is not None and record.decision is None
         if not waits or opens_websocket(request.environ):
             return False
@@ -158,7 +158,7 @@ class Hooks:
             if decision.policy is None:
                 return _without_headers(response)
             if type(response) is not state.response_class and is_later_writer(type(response)):
-                # It writes now what it would write when it is sent.
+                # What it would write when it is sent, it writes now.
                 response = cast("Response", Response.from_app(response, request.environ))
             if unusual and (own := self._overridden(decision, response)) is not None:
                 return own
@@ -208,7 +208,7 @@ class Hooks:
         return self._after_request(own or response)
 
     def _late_decision(self, status: int) -> Decision | None:
-        """Decide about a request that has ended, and announce that.
+        """Decide about a request that has ended, and announce the decision.
 
         :param status: the status of its response.
         :returns: None if there is a problem with the policies.
@@ -244,11 +244,11 @@ class Hooks:
             state.report(in_force.report_only, request)
         return decision
 
-    def _move_to_the_edge(self) -> None:
-        """Move the hooks, so that one runs before, the other after, all other functions
+    def _move_outermost(self) -> None:
+        """Move the hooks, so that one runs before all other functions, and one after
         (``after_request`` functions run in reverse order).
 
-        There is no public API for the order; the lists themselves are public.
+        There is no public API for the order, but the lists themselves are public.
         """
         app = self._state.app
         wanted = self._state.first
@@ -292,11 +292,11 @@ class Hooks:
         return run_first
 
     def _first_request(self, _sender: Flask, **_: object) -> None:
-        """Move the hooks before and after everything that has been registered so far."""
-        self._move_to_the_edge()
+        """Move the hooks again, as functions may have been registered since."""
+        self._move_outermost()
         # Disconnected for all senders: for one sender only, blinker would keep the receiver, which
-        # costs time on every request. Blinker raises an error if another thread connects a receiver
-        # at the same time; then the next request tries again.
+        # takes time on every request. Blinker raises an error if another thread connects a receiver
+        # at the same time; the next request then tries again.
         with contextlib.suppress(RuntimeError):
             request_started.disconnect(self._first_request)
 
@@ -306,12 +306,12 @@ class Hooks:
         """Write the headers on the 500 response too; if something has failed on the guard's own
         response, turn the 500 response into that.
 
-        If an ``after_request`` function raises, Flask skips the functions that follow it, and the
-        guard's own is the last. ``after_this_request`` functions run before all of them.
+        If an ``after_request`` function raises an exception, Flask skips those that follow it, and
+        the guard's is the last. ``after_this_request`` functions run before all of them.
         """
         state = self._state
         if not has_request_context() or current_app != state.app:
-            return  # not sent by a request of this app
+            return  # not from a request of this app
         request = _current_request()
         decision: Decision | None = getattr(request, DECISION, None) or self._late_decision(500)
         record = _record(state, request)
@@ -329,8 +329,7 @@ def _keep(state: AppState, request: Any, decision: Decision) -> None:
     record = request.environ.get(state.environ_key) or _record(state, request)
     if record.decision is None:
         record.decision = decision
-    # Otherwise, a view has pushed another request with its own environment, whose response is not
-    # sent.
+    # Otherwise, a view has pushed this request, with its own environment: it gets no response.
 
 
 def _record(state: AppState, request: Request) -> RequestRecord:
@@ -345,17 +344,17 @@ def _record(state: AppState, request: Request) -> RequestRecord:
 def _decision_behind(
     front: FrontRecord, request: Request, in_force: InForce
 ) -> tuple[Decision, InForce, bool]:
-    """The decision if the guard has decided in front of the app; the :class:`InForce` behind it;
+    """The decision, if the guard has decided in front of the app; the :class:`InForce` behind it;
     and whether it has been announced there."""
     if front.take(request):
         return front.decision, in_force, True
     told = front.decision
     decision, in_force = front.front.state.late_decision(request, in_force)
     front.decision = decision.settled(has_own=False)  # in front, the view's headers are replaced
-    return front.decision, in_force, not _is_other(front.decision, told)
+    return front.decision, in_force, not _differs(front.decision, told)
 
 
-def _is_other(decision: Decision, told: Decision) -> bool:
+def _differs(decision: Decision, told: Decision) -> bool:
     """Whether a decision differs from the one that was announced."""
     return (decision.outcome, decision.reason, decision.blocked) != (
         told.outcome,
@@ -365,8 +364,8 @@ def _is_other(decision: Decision, told: Decision) -> bool:
 
 
 def _run_next(function: Callable[[Response], Response]) -> None:
-    """Run a function on the response before any ``after_this_request`` function of the app, as one
-    of these may have failed. There is no public API for that."""
+    """Run a function on the response before any ``after_this_request`` function of the app, which
+    may fail. There is no public API for that."""
     from flask.globals import request_ctx
 
     after_this_request(function)
@@ -375,7 +374,7 @@ def _run_next(function: Callable[[Response], Response]) -> None:
 
 
 def _turn_into(own: Response, response: Response) -> Response:
-    """Make a response the same as *own*. Flask sends this very object if anything else fails."""
+    """Make a response the same as *own*. If anything else fails, Flask sends this very object."""
     response.status = own.status
     response.headers = own.headers
     response.set_data(own.get_data())
@@ -402,7 +401,7 @@ def _without_headers(response: Response) -> Response:
 
 
 def is_tracing(function: Function) -> bool:
-    """Whether a function belongs to an instrumentation that measures whole requests."""
+    """Whether a function is from a package that measures whole requests."""
     return str(getattr(function, "__module__", "")).partition(".")[0] in _TRACING
 
 

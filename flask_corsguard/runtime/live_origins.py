@@ -25,10 +25,10 @@ from flask_corsguard.text import described
 
 
 class LiveOrigins:
-    """Decides the requests whose origin a source may list, and caches these decisions until the
-    rows that they depend on change.
+    """Decides about requests whose origin a source may list, and caches each decision until the
+    rows that it depends on change.
 
-    :param listener: is told when a source has been read.
+    :param listener: told when sources are read, or fail.
     """
 
     __slots__ = ("_cache", "_listed", "_listener", "_seen")
@@ -38,8 +38,8 @@ class LiveOrigins:
         self._renew()
 
     def _renew(self) -> None:
-        # In this order: a decision that depends on rows that are being replaced goes into a cache
-        # that is replaced with them.
+        # In this order: a decision by rows that are just being replaced must go into a cache that
+        # is replaced too.
         self._seen = Feed.published
         self._listed: DecisionCache[None] = DecisionCache()
         self._cache: DecisionCache[tuple[Feed, ...]] = DecisionCache()
@@ -48,9 +48,9 @@ class LiveOrigins:
         self, request: Request, asked: CorsRequest | None, entry: Entry, key: Key | None
     ) -> Decision | None:
         """The decision about an origin that a row lists exactly, if nothing else in the request can
-        change it. Otherwise None.
+        change it; otherwise None.
 
-        :param asked: the parts of the request that a decision depends on, if it is not cached.
+        :param asked: the parts of the request that a decision depends on; None if it is cached.
         :param key: its key in the cache.
         """
         view = entry.live.only_view if entry.live else _sources_of(entry).only_view
@@ -118,13 +118,13 @@ class LiveOrigins:
     def _decided(
         self, request: Request, asked: CorsRequest, entry: Entry, asking: _Asking | None
     ) -> tuple[Decision, tuple[Feed, ...] | None]:
-        """The decision, and the sources that it depends on; None if it depends on more."""
+        """The decision, and the sources whose rows it depends on; None if it depends on more."""
         policy, sources = entry.policy, entry.live
         assert policy is not None
         view: View | None = sources.only_view
         is_fresh = view is not None and monotonic() < view.feed.fresh_until
         if view and view.snapshot and is_fresh and not sources.has_check:
-            # The same as below in half the time, for nearly all requests.
+            # The same as below, in half the time, for nearly all requests.
             assert isinstance(policy, Policy)
             if view.snapshot.admits(None, asked.origin or ""):
                 decision = decide_listed(policy, asked, entry.scope, view.admission)
@@ -142,8 +142,8 @@ class EntrySources:
     :ivar only_view: the only source, if an origin that it lists is allowed in any case; or None.
     :ivar by_tenant: whether a source has tenants.
     :ivar has_check: whether there is a callable too.
-    :ivar listed_first: whether its rows can be checked before the policy's list, because an origin
-        in both is an exact entry there.
+    :ivar listed_first: whether the rows of *only_view* can be checked before the policy's list,
+        because that has only exact entries.
     """
 
     __slots__ = ("by_tenant", "has_check", "listed_first", "only_view")
@@ -166,9 +166,9 @@ def _sources_of(entry: Entry) -> EntrySources:
 
 
 class _Asking:
-    """The questions of one request to sources.
+    """What one request asks sources.
 
-    :ivar feeds: the feeds of the sources that were asked.
+    :ivar feeds: the feeds of the sources that it has asked.
     """
 
     __slots__ = ("_admitted", "_is_certain", "_listener", "_request", "_tenants", "feeds")
@@ -222,7 +222,7 @@ class _Asking:
             try:
                 tenant = feed.by(self._request)
                 hash(tenant)
-                # Only whether it can be asked: the result does not matter.
+                # Only to see whether it can be compared.
                 bool(tenant == tenant)
             except BaseException as error:
                 if is_shutdown(error):
@@ -233,7 +233,7 @@ class _Asking:
 
     def rests_on_rows(self, decision: Decision, sources: EntrySources) -> bool:
         """Whether only rows have decided, so that the decision holds until they change."""
-        # Decisions about unknown tenants are not kept: anybody can make tenants up.
+        # Decisions about unknown tenants are not cached: anybody can make up tenants.
         is_certain = self._is_certain and all(
             any(view.snapshot is not None and view.snapshot.knows(tenant) for view in feed.views)
             for feed, tenant in self._tenants.items()

@@ -1,5 +1,5 @@
-"""The thin layer around ``app.wsgi_app`` for what hooks cannot do. Flask documents this place for
-it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.wsgi_app)."""
+"""The middleware around ``app.wsgi_app`` that does what hooks cannot. Flask documents this place
+for it (https://flask.palletsprojects.com/en/stable/api/#flask.Flask.wsgi_app)."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def finished_response(
 def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
     """The middleware of one app.
 
-    - It marks the environment, so that the hooks see whether something has restored the old
+    - It marks the environment, so that the hooks can tell if something has restored the old
       ``wsgi_app``.
     - If an exception leaves the app (``TESTING``, ``DEBUG``, ``PROPAGATE_EXCEPTIONS``), it still
       sends the guard's own response.
-    - If something can respond without the hooks, or write after them, it writes the decision's
-      headers once more. Only then, because wrapping ``start_response`` costs more than all the
-      rest.
+    - If something can respond without the hooks, or change a response after them, it writes the
+      decision's headers once more. Only then, because wrapping ``start_response`` takes longer than
+      all the rest.
 
     :param inner: the app's previous ``wsgi_app``.
     """
     key = state.environ_key
-    # Both are only changed in place. Looking them up on their objects would take time.
+    # Local names, which are faster. Both objects are only changed in place.
     later_writers, finish_receivers = state.later_writers, request_finished.receivers
 
     def corsguard_middleware(
@@ -63,7 +63,7 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
         record = environ[key] = RequestRecord()
         try:
             if later_writers or finish_receivers:
-                return _with_last_word(state, record, inner, environ, start_response)
+                return _watched_response(state, record, inner, environ, start_response)
             return inner(environ, start_response)
         except Exception as error:
             own = _own_response_after(state, record, environ, error)
@@ -72,8 +72,8 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
             return own(environ, _again(start_response))
 
     def inside(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """A request within a request: one of the app's own views calls the app with the environment
-        of its own request, which keeps its decision."""
+        """Respond to a request within a request: a view has called the app with the environment of
+        its own request, which keeps its decision."""
         outer = environ.pop(key)
         try:
             return corsguard_middleware(environ, start_response)
@@ -86,7 +86,7 @@ def guarded(state: AppState, inner: WSGIApplication) -> WSGIApplication:
 def _own_response_after(
     state: AppState, record: RequestRecord, environ: WSGIEnvironment, error: Exception
 ) -> Response | None:
-    """The guard's own response after an exception has left the app, or None if the app should have
+    """The guard's own response, after an exception has left the app; None if the app should have
     responded."""
     record.announce([])
     decision = record.decision
@@ -99,20 +99,20 @@ def _own_response_after(
     if not record.has_failed:
         state.log.own_response_failed(error)
     if record.finished:
-        own = record.finished  # the server may have that response already
+        own = record.finished  # the server may already have this response
         write_decision(decision, own.headers)
     return own
 
 
-def _with_last_word(
+def _watched_response(
     state: AppState,
     record: RequestRecord,
     inner: WSGIApplication,
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Call *inner*, and write the decision's headers on its response. If that has replaced the
-    guard's own response, send the guard's."""
+    """Call *inner*, and write the decision's headers on its response. If *inner* has replaced the
+    guard's own response, send that instead."""
     own: Response | None = None
     is_called = record.is_watched = True
 
@@ -121,8 +121,7 @@ def _with_last_word(
         decision = record.decision
         if record.tell is not None:
             record.announce(headers)
-        # Without a decision, something has responded before the hooks: it is not the app's
-        # response.
+        # Without a decision, something has responded before the hooks, rather than the app.
         if decision is not None and decision.policy is not None:
             if is_called and (decision.preflight or decision.blocked):
                 own = _replaced_response(state, record, decision, environ, status)
@@ -147,7 +146,8 @@ def _with_last_word(
 def _written(
     decision: Decision, record: RequestRecord, headers: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """A response's headers with those of the decision, or with its own if these are kept."""
+    """A response's headers, with the decision's ``Access-Control-*`` headers, or with its own if
+    they are kept."""
     final = Headers(headers)
     own = record.has_own_headers is not False and cors_headers(headers)
     if own and (decision.may_be_overridden or decision.overridden):
@@ -164,7 +164,7 @@ def _replaced_response(
     environ: WSGIEnvironment,
     status: str,
 ) -> Response | None:
-    """The guard's own response, if an extension has responded instead, without the hooks."""
+    """The guard's own response, if an extension has responded in its place without the hooks."""
     if record.finished and not record.has_failed and status < "5":
         return None
     own = finished_response(state, decision, Request(environ), record)
@@ -178,15 +178,15 @@ def _ignore(_: bytes) -> None:
 
 
 def _again(start_response: StartResponse) -> StartResponse:
-    """A ``start_response`` that tolerates an earlier call with the same response, after which a
-    teardown function has failed."""
+    """A ``start_response`` that may have been called already, with the same response, before a
+    teardown function failed."""
 
     def start_again(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
         try:
             return start_response(status, headers)
         except Exception:
-            # PEP 3333 forbids a second call; each server raises a different exception. With
-            # exc_info it is permitted, but then gunicorn sends the headers twice.
+            # PEP 3333 forbids a second call without exc_info, and each server raises a different
+            # exception. With it, gunicorn would send the headers twice.
             return _ignore
 
     return start_again

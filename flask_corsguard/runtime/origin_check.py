@@ -19,7 +19,7 @@ from flask_corsguard.runtime.front_record import record_of
 from flask_corsguard.runtime.requests import served_request
 from flask_corsguard.runtime.state import AppState, InForce, app_context
 
-# A request without Origin is not from a page that could read the response.
+# Without Origin, a request does not come from a page that could read the response.
 _ADMITTED = frozenset({Outcome.ALLOWED, Outcome.SAME_ORIGIN, Outcome.NOT_CORS})
 _IN_FRONT = "something responds here that asks guard.origin_check"
 # The parts of an environment that Werkzeug needs.
@@ -34,22 +34,22 @@ _DEFAULTS = {
 
 
 class OriginCheck:
-    """A function of (origin, WSGI environment) that returns whether the policies of an app admit
-    the origin.
+    """A function of (origin, WSGI environment) that returns whether an app's policies admit the
+    origin.
 
-    :param credentials: whether they must admit it with credentials.
+    :param credentials: whether they must also allow credentials.
     """
 
     def __init__(self, state: AppState, *, credentials: bool) -> None:
         self.state = state
         self.credentials = credentials
-        # Engine.IO calls it twice for each request.
+        # Engine.IO calls this twice for each request.
         self._told_key = f"flask_corsguard.told.{id(state)}"
 
     def __call__(self, origin: str | None, environ: Mapping[str, Any] | None = None) -> bool:
-        """Whether a request is from the app's own pages, or from an admitted origin."""
+        """Whether a request comes from the app's own pages, or from an origin that is admitted."""
         if environ is None:
-            # Without the path, the policy is not known.
+            # The policy depends on the path.
             self.state.log.notice(
                 "calls without an environment",
                 "guard.origin_check was called without the WSGI environment, so it refuses."
@@ -100,26 +100,28 @@ class OriginCheck:
         self, environ: dict[str, Any], in_force: InForce
     ) -> tuple[Decision, Request, InForce]:
         """The decision about a request, not announced; and the policies behind it."""
-        if environ["REQUEST_METHOD"] == "OPTIONS":
-            # The caller responds to preflights itself: only who may read counts.
+        is_options = environ["REQUEST_METHOD"] == "OPTIONS"
+        if is_options:
+            # The caller responds to preflights itself: all that counts is who may read.
             environ = {**environ, "REQUEST_METHOD": "GET"}
         request = served_request(self.state.app, environ)
         decision, in_force = self.state.late_decision(request, in_force)
-        return self.final(decision, request), request, in_force
+        decision = self.final(decision, request)
+        return decision._replace(method="OPTIONS") if is_options else decision, request, in_force
 
     def final(self, decision: Decision, request: Request) -> Decision:
         """The outcome of a request, from the decision by the policies."""
         decision = decision.settled(has_own=False)  # the caller writes the headers, not a view
         policy = decision.policy
         is_enough = policy is not None and (policy.allow_credentials or not self.credentials)
-        # For an exempt route, or a page that "*" allows, it has not been checked whose page it is.
+        # For an exempt route, and for what "*" allows, the decision does not say whose page it is.
         if not is_enough and not decision.blocked and self.state.current().is_own(request):
             return decision._replace(outcome=Outcome.SAME_ORIGIN, reason=None)
         if policy is None:
             return decision
         verdict = what_happens(decision, request).outcome
         if verdict in (Outcome.UNENFORCED, Outcome.REJECTED):
-            # It is refused, whatever enforce is: the caller keeps the socket closed.
+            # It is refused even without enforce: the caller keeps the socket closed.
             detail = decision.detail.removesuffix(UNSAFE_REFUSES).removesuffix("; ")
             return decision._replace(
                 outcome=Outcome.REJECTED, report_only=False, detail=detail, in_front=_IN_FRONT
@@ -137,12 +139,13 @@ class OriginCheck:
 
 
 def _environ(environ: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with the parts that Werkzeug needs. Engine.IO's environment for an ASGI scope takes
-    the scheme from a header that any visitor can send, and has no bytes in its path."""
+    """A copy with the parts that Werkzeug needs. For an ASGI scope, it is made from the scope:
+    Engine.IO takes the scheme from a header that any visitor can send, and does not encode the
+    path."""
     scope = environ.get("asgi.scope")
     if scope is None:
         return {**_DEFAULTS, **environ}
-    # It needs asyncio, which an ASGI server has loaded.
+    # Imported only here, because it needs asyncio, which an ASGI server has loaded already.
     from flask_corsguard.runtime.asgi import environ_of
 
     return environ_of(scope)

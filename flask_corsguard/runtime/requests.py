@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 #: One character more than any policy allows.
 LONGEST_METHOD = MAX_METHOD_LENGTH + 1
-#: Cuts a requested method before it is used. One character too many is left, so that no policy
+#: Cuts a requested method before it is used. It leaves one character too many, so that no policy
 #: allows a method that was cut.
 METHOD_CUT = slice(LONGEST_METHOD)
-# In characters. A preflight with a longer list is not cached.
+# In characters. The decision about a preflight with a longer list is not cached.
 _LONGEST_LIST = 200
 
-#: The parts of a request that its policy's decision depends on.
+#: The parts of a request on which the decision by its policy depends.
 Key: TypeAlias = tuple[object, ...]
 
 
@@ -74,14 +74,14 @@ def matched_request(app: Flask, environ: WSGIEnvironment) -> Request:
 
 
 def served_request(app: Flask, environ: WSGIEnvironment) -> Request:
-    """The same, but without a route if a converter raises an exception, of which Flask makes a 500;
-    and without a body, which a policy's function could otherwise consume before *inner* reads it.
+    """The same, but without a route if a converter raises an exception, which Flask would turn into
+    a 500; and without a body, which a callable could otherwise read before the app does.
 
     :param environ: used by this request only.
     """
     environ["wsgi.input"] = BytesIO()
     request = app.request_class(environ)
-    # A reference cycle, which would stay until the garbage collector runs. Flask breaks it too.
+    # A reference cycle, which would last until the garbage collector runs. Flask breaks it too.
     environ.pop("werkzeug.request", None)
     try:
         _match(app, request)

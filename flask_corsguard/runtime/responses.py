@@ -14,15 +14,15 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
 from flask_corsguard.protocol.reasons import Outcome, Reason
 
-# The prefixes of the names of headers that the guard writes, in lower case.
+# The prefixes of the headers that the guard writes, in lower case.
 _OWN_PREFIXES = (_CORS_PREFIX := "access-control-", "vary")
 # Nearly every response has these headers, and often no others.
 _COMMON_HEADERS = frozenset({"Content-Type", "Content-Length"})
 # The class of a response's headers, if it keeps them in a private list, ``_list``.
 _LISTED_HEADERS = Headers if isinstance(getattr(Headers(), "_list", None), list) else None
 
-# Headers besides Cache-Control that tell some cache to keep a response: RFC 9213's, and similar
-# ones of some CDNs, have this ending; others have their own names.
+# Headers besides Cache-Control that make some cache keep a response. RFC 9213's, and similar ones
+# of some CDNs, have this suffix.
 _CACHING_SUFFIX = "-cache-control"
 _CACHING_HEADERS = frozenset(
     {"age", "edge-control", "expires", "pragma", "surrogate-control", "x-accel-expires"}
@@ -39,7 +39,7 @@ class _NoContent(Response):
     default_mimetype = None
 
 
-# Browsers stay far below both. Longer headers are not read: Werkzeug is slow at parsing each range.
+# Limits of an Accept header that is parsed, which is slow in Werkzeug. Browsers stay far below.
 _MAX_ACCEPT_LENGTH = 300
 _MOST_MEDIA_RANGES = 12
 
@@ -72,15 +72,15 @@ _BRIEF = {
     reason: _problem(
         _PREFLIGHT_REFUSED,
         reason,
-        "The CORS policy of this resource refuses the preflight. The server's log says why.",
+        "The CORS policy of this resource rejects the preflight. The server's log says why.",
     )
     for reason in Reason
 }
 
 
 def own_response(decision: Decision, request: Request, *, debug: bool) -> Response | None:
-    """The guard's own response to a preflight or a refused request, still without the headers of
-    the decision; None if the app responds.
+    """The guard's own response to a preflight or a refused request, without the decision's headers;
+    None if the app responds.
 
     :param debug: whether a refusal may show the policy.
     """
@@ -137,14 +137,14 @@ def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
 
 
 def write_first(decision: Decision, target: Headers) -> bool:
-    """The same in a fifth of the time, for a response without such headers: nearly all.
+    """The same in a fifth of the time, for responses without such headers, as nearly all are.
 
-    :returns: False for any other response; then nothing is written.
+    :returns: False for any other response, on which nothing is written.
     """
     if decision.blocked or type(target) is not _LISTED_HEADERS:
         return False
-    # Werkzeug's private list. The public methods would be a fifth of what the guard costs: they
-    # check each value for line breaks, and none of these can have one.
+    # Werkzeug's private list. The public methods would take a fifth of the guard's time, because
+    # they check each value for line breaks, which none of these can have.
     fields = target._list  # pyright: ignore[reportPrivateUsage]
     for name, _ in fields:
         if name not in _COMMON_HEADERS and name.lower().startswith(_OWN_PREFIXES):
@@ -162,7 +162,7 @@ def has_own_headers(headers: Iterable[tuple[str, str]]) -> bool:
 
 
 def is_written(decision: Decision, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether the headers of a response are already those of a decision. If in doubt, no."""
+    """Whether a response already has exactly a decision's headers. False if in doubt."""
     if decision.blocked:
         return False
     wanted = decision.headers

@@ -15,18 +15,17 @@ from flask_corsguard.protocol.origins import (
 )
 from flask_corsguard.text import shown
 
-#: The beginnings of origins that may be the app's own under another name.
+#: The beginnings of origins that may be the app's own with another name for this machine.
 ON_THIS_MACHINE = tuple(f"{scheme}://{name}" for scheme in ("http", "https") for name in LOOPBACK)
 _PAGE_SCHEMES: dict[str | None, str] = {"ws": "http", "wss": "https"}
 
 
 def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
-    """Whether the app's own pages, or no page at all, caused a request.
+    """Whether one of the app's own pages, or no page, caused a request.
 
-    ``Sec-Fetch-Site`` decides if the browser sends it
-    (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header), as no proxy affects it.
-    Otherwise, ``Origin`` is compared with the request's own URL. ``X-Forwarded-*`` is not read:
-    that is ProxyFix's job.
+    If the browser sends ``Sec-Fetch-Site``, that decides, since no proxy affects it
+    (https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header). Otherwise, ``Origin``
+    is compared with the request's own URL. ``X-Forwarded-*`` is not read: that is ProxyFix's job.
 
     :param self_origins: more origins that count as the app's own.
     """
@@ -34,16 +33,16 @@ def is_same_origin(environ: dict[str, Any], self_origins: OriginList) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     text: str | None = environ.get("HTTP_ORIGIN")
-    # Without either: not a browser, or a GET by a browser from before 2020.
+    # A request without either is not a browser's, or is a GET by a browser from before 2020.
     return text is None or _is_own(text, environ, self_origins)
 
 
 def is_speculative(environ: dict[str, Any], self_origins: OriginList) -> bool:
-    """Whether a browser sends a request ahead of time, and a page of another site may have caused
-    it.
+    """Whether a browser has sent a request ahead of time, and a page of another site may have
+    caused it.
 
-    For the speculation rules of any page, Chromium sends ``Sec-Fetch-Site: none``, as if the user
-    had typed the address. That page can withhold its ``Referer``, but not forge the app's
+    For any page's speculation rules, Chromium sends ``Sec-Fetch-Site: none``, as if the user had
+    typed the address. The page can withhold its ``Referer``, but cannot forge the app's
     (https://wicg.github.io/nav-speculation/prefetch.html).
     """
     if "HTTP_SEC_PURPOSE" not in environ or environ.get("HTTP_SEC_FETCH_SITE") != "none":
@@ -56,7 +55,7 @@ def is_speculative(environ: dict[str, Any], self_origins: OriginList) -> bool:
 def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> bool:
     """Whether a serialized origin is the app's own.
 
-    It is compared with ``Host`` unchanged, and never repeated. So :func:`parse_origin` need not
+    It is compared with ``Host`` unchanged, and never repeated, so :func:`parse_origin` need not
     accept it: over http, browsers also reach hosts that end with a dot, or that have a hyphen where
     none is valid.
     """
@@ -64,15 +63,15 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
         return False
     scheme, _, authority = text.partition("://")
     host = (environ.get("HTTP_HOST") or "").lower()
-    # An origin never names its scheme's default port; a Host header may.
+    # An origin never has its scheme's default port; a Host header may.
     if (
         authority
         and host.startswith(authority)
         and host in (authority, f"{authority}:{DEFAULT_PORTS.get(scheme)}")
     ):
         own_scheme = _own_scheme(environ)
-        # https in front of an http app is a proxy that terminates TLS. In the opposite case, the
-        # page was loaded without TLS, and an attacker on the network may have written it.
+        # A page with https in front of an app with http: a proxy terminates TLS. In the opposite
+        # case, the page was loaded without TLS, so an attacker on the network may have written it.
         if scheme == own_scheme or (scheme, own_scheme) == ("https", "http"):
             return True
     origin = parse_origin(text) if self_origins else None
@@ -80,7 +79,7 @@ def _is_own(text: str, environ: dict[str, Any], self_origins: OriginList) -> boo
 
 
 def other_name(text: str, environ: dict[str, Any]) -> str:
-    """The words for an origin that is the app's own except for the name of this machine; or ""."""
+    """Words that say that an origin is the app's own except for the name of this machine; or ""."""
     scheme, _, authority = text.partition("://")
     theirs, port = _name_and_port(authority)
     if theirs not in LOOPBACK or scheme != _own_scheme(environ):
@@ -89,8 +88,8 @@ def other_name(text: str, environ: dict[str, Any]) -> str:
     if ours not in LOOPBACK or ours == theirs or port != own_port:
         return ""
     return (
-        f"the app was called as {ours}, and {theirs} is a different origin: use the same name for"
-        " both, and this is the app's own page"
+        f"the app was reached as {ours}, and {theirs} is a different origin: use the same name for"
+        " both, and the page is the app's own"
     )
 
 
@@ -102,19 +101,26 @@ def _name_and_port(authority: str) -> tuple[str, str]:
 
 
 def evidence(environ: dict[str, Any]) -> str:
-    """The evidence that a request is not from the app's own pages, in words."""
+    """Why a request is not taken to be from the app's own pages, in words."""
     site = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
         return f"{SEC_FETCH_SITE} is {shown(site, 40)}"
     host: str = environ.get("HTTP_HOST") or ""
-    own = shown(f"{_own_scheme(environ)}://{host[ORIGIN_CUT]}")
-    return (
-        f"the app takes its own origin to be {own} (if that is wrong, use ProxyFix or set"
-        " self_origins)"
-    )
+    scheme = _own_scheme(environ)
+    own = shown(f"{scheme}://{host[ORIGIN_CUT]}")
+    theirs, _, authority = environ.get("HTTP_ORIGIN", "").partition("://")
+    name, _ = _name_and_port(authority)
+    if name and name == _name_and_port(host.lower())[0] and theirs in (scheme, "https"):
+        fix = (
+            "only the port differs; if a proxy drops it, have it send the whole host, in nginx"
+            " $http_host"
+        )
+    else:
+        fix = "if that is wrong, use ProxyFix or set self_origins"
+    return f"the app takes its own origin to be {own} ({fix})"
 
 
 def _own_scheme(environ: dict[str, Any]) -> str | None:
-    """The scheme of the app's pages. For a WebSocket, some proxies send the socket's scheme."""
+    """The scheme of the app's pages. For a WebSocket, some servers give the socket's scheme."""
     scheme: str | None = environ.get("wsgi.url_scheme")
     return _PAGE_SCHEMES.get(scheme, scheme)

@@ -21,7 +21,7 @@ from werkzeug.routing import Rule
 
 from flask_corsguard import signals
 from flask_corsguard.config import Settings
-from flask_corsguard.decorators import EXTENSION_KEY
+from flask_corsguard.decorators import EXTENSION_KEY, apps_in_force
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.logging import GuardLog
@@ -57,28 +57,28 @@ if TYPE_CHECKING:
     from flask_corsguard.settings_file import SettingsFile
     from flask_corsguard.sources.feed import Feed, Listener, View
 
-#: In ``AppState.unusual``: some policy keeps a view's own headers.
+#: In ``AppState.unusual`` if some policy keeps a view's own headers.
 OVERRIDE = "dangerously_let_views_override"
 #: The prefix of every app's key for a :class:`RequestRecord`.
 RECORD_KEY = "flask_corsguard.record."
-#: The same for decisions in front of an app.
+#: The same for a :class:`FrontRecord`.
 FRONT_KEY = "flask_corsguard.front."
-#: The attribute of a request that holds its decision. Not in the WSGI environment, which two
-#: requests of one app share if a view hands it on to the app itself.
+#: The attribute of a request that holds its decision. The WSGI environment would not do: two
+#: requests share it if a view passes it on to its own app.
 DECISION = "_corsguard_decision"
-# They are only changed in place.
+# These are only changed in place.
 _RECEIVERS = [signal.receivers for signal in signals.ABOUT_DECISIONS]
 
 
 class InForce:
-    """The settings that are in force, ready for requests. Replaced as a whole when they, or the
-    app's routes, change.
+    """The settings in force, ready for requests. Replaced as a whole when they, or the app's
+    routes, change.
 
     :param rules: the rules of the routes.
     :param listener: told when sources are read, or fail.
     :ivar table: the policy of each route.
     :ivar report_only: the same with the report-only policy, or None if there is none.
-    :ivar calls_app: whether deciding may call code of the app: a callable, a source, or its own URL
+    :ivar calls_app: whether deciding may call code of the app: a callable, a source, or a URL
         converter.
     :ivar views_override: whether any policy keeps a view's own headers.
     :raises PolicyError: with every problem of every route.
@@ -118,7 +118,7 @@ class InForce:
         self._self_origins = settings.self_origins
         self._views: list[tuple[View, ...]] = []
         if any(policy.compiled.sources for policy in policies):
-            # Loaded now, and not by a request: by then the process may have another root.
+            # Loaded now rather than by a request: by then, the process may have another root.
             from flask_corsguard.runtime.live_origins import LiveOrigins
             from flask_corsguard.sources.feed import views_of
 
@@ -165,7 +165,7 @@ class InForce:
         return enforced(decision, request)
 
     def is_own(self, request: Request) -> bool:
-        """Whether the app's own pages, or no page at all, caused a request."""
+        """Whether one of the app's own pages, or no page, caused a request."""
         return is_same_origin(request.environ, self._self_origins)
 
     def feeds(self) -> list[Feed]:
@@ -191,8 +191,8 @@ class InForce:
         return self._fingerprint
 
     def _place_of(self, request: Request) -> object:
-        """What identifies the rule, and the path prefix if the rule has several; None for an alias,
-        whose decision is not cached."""
+        """An object for the cache key that identifies the rule, and the path prefix if the rule has
+        several; None for an alias, whose decision is not cached."""
         place = id(request.url_rule)
         places = self._varying.get(place)
         if places is None:
@@ -212,7 +212,7 @@ class InForce:
     def _by_policy(
         self, request: Request, asked: CorsRequest, key: Key | None
     ) -> tuple[Kept, Key | None]:
-        """The decision by the policy alone; and its key, which contains the entry if the matched
+        """The decision by the policy alone; and its key, with the entry instead of the rule if the
         rule does not determine it."""
         entry = self._lookup.by_rule(request, asked.method, preflight=asked.preflight)
         if entry is None:
@@ -236,11 +236,11 @@ class InForce:
 
 
 class _Words:
-    """The values of fields as short texts, which are the same in every process. Callables count by
-    their names, and sources not at all."""
+    """The values of fields as short texts that are the same in every process. Callables count by
+    name, and sources not at all."""
 
     def __init__(self) -> None:
-        # A cache for long lists that many policies share. The policies keep them alive.
+        # A cache, because many policies may share a long list. The policies keep it alive.
         self._known: dict[int, str] = {}
 
     def of_policy(self, policy: Policy) -> dict[str, str]:
@@ -263,7 +263,7 @@ def _digest(text: str) -> str:
 
 class RequestRecord:
     """The guard's record of one request. The middleware puts it into the WSGI environment, where
-    the hooks find it, also in copies of the environment.
+    the hooks find it, even in a copy of the environment.
 
     :ivar decision: the decision, once there is one.
     :ivar ended_early: the status of a response that other code made before the guard saw the
@@ -275,7 +275,7 @@ class RequestRecord:
     :ivar is_watched: whether the middleware sees the response.
     :ivar has_own_headers: whether the response had ``Access-Control-*`` headers before the guard
         wrote its own; None until then.
-    :ivar tell: announces the decision, as long as that depends on the response.
+    :ivar tell: announces the decision, if that has been delayed until the response.
     """
 
     decision: Decision | None = None
@@ -288,10 +288,10 @@ class RequestRecord:
     has_failed: bool = False
 
     def announce(self, headers: list[tuple[str, str]]) -> None:
-        """Announce the decision now, if that has been delayed until the response.
+        """Announce the decision now, if that has been delayed.
 
-        :param headers: the response's headers, if the guard's ``after_request`` function has not
-            seen them.
+        :param headers: the response's headers; they count if the guard's ``after_request`` function
+            has not seen them.
         """
         tell, self.tell = self.tell, None
         if self.has_own_headers is None:
@@ -304,16 +304,16 @@ class AppState:
     """The guard of one app, kept in ``app.extensions["corsguard"]``.
 
     :ivar environ_key: the key of a request's :class:`RequestRecord` in the WSGI environment. It
-        names the app: a view can pass its environment on to another app with its own guard.
-    :ivar front_key: the key of a decision made in front of the app.
+        identifies the app: a view can pass its environment on to another app with its own guard.
+    :ivar front_key: the key of a request's :class:`FrontRecord`.
     :ivar fronts: each :class:`Front` of the guard.
     :ivar unusual: reasons for the hooks to check more than the policies: the fronts, and
         ``"override"`` if some policy keeps a view's own headers.
     :ivar in_force: the settings that decide; None until the first request.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
-    :ivar later_writers: code that can respond, or change a response, after the guard's
-        ``after_request`` function. Not empty until the table is built, as it is not known yet.
+    :ivar later_writers: code that can respond without the guard's ``after_request`` function, or
+        change a response after it. Until the table is built, it is not known, so it is not empty.
     :ivar response_class: the class of responses that has been checked for that.
     """
 
@@ -341,28 +341,32 @@ class AppState:
         self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
         self._lock = Lock()
-        # The process whose thread has the lock and builds a table: settings do not change during
-        # that. A signal handler in that thread leaves its change here, to be made afterwards.
+        # The process in which a thread holds the lock and builds a table. Settings do not change
+        # meanwhile: a signal handler in that thread leaves its change here for later.
         self._at_work_in: int | None = None
         self._changes: deque[Callable[[Settings], Settings]] = deque()
         guarded_apps[id(app)] = app
 
     def current(self) -> InForce:
-        """The settings in force or, before the first request, those that will be.
+        """The settings in force or, before the first request, those that will be in force.
 
         :raises PolicyError: with every problem of every route.
         """
         return self.in_force or self._prepared(self.settings)
 
-    def put_in_force(self) -> InForce:
+    def put_in_force(self, since: str = "") -> InForce:
         """The settings in force. If there are none yet, they are prepared now.
 
-        :raises PolicyError: while there is a problem with any route. The app serves nothing until
-            it is fixed.
+        :param since: what puts them in force, in words; the first request if left out.
+        :raises PolicyError: with every problem of every route. Until they are fixed, the app serves
+            nothing.
         """
+        unread: list[str] = []
         with self._work():
             if self.in_force is None and not self._problems:
-                self.marks.frozen = True
+                since = since or f"the first request to {self.app!r}"
+                self.marks.frozen = self.marks.frozen or since
+                apps_in_force[id(self.app)] = self.app
                 try:
                     prepared = self._prepared(self.settings)
                 except PolicyError as error:
@@ -371,6 +375,11 @@ class AppState:
                     self.later_writers[:] = later_writers(self.app)
                     self.response_class = self.app.response_class
                     self._put(prepared)
+                    unread = self.settings.reading.of_flask_cors(
+                        self.app.config, self.settings, prepared.table.policies
+                    )
+        if unread:
+            self.log.unread_keys(unread)
         if self.in_force is None:
             raise PolicyError(self._problems)
         return self.in_force
@@ -386,7 +395,7 @@ class AppState:
         return self.in_force or self.put_in_force()
 
     def late_decision(self, request: Request, in_force: InForce) -> tuple[Decision, InForce]:
-        """The decision about a request, and the :class:`InForce` that made it: a new one if the
+        """The decision about a request, and the :class:`InForce` behind it: a new one if the
         request reaches a rule that was added after *in_force* was prepared.
 
         :raises PolicyError: if there is a problem with that rule.
@@ -395,7 +404,10 @@ class AppState:
             try:
                 return in_force.decision_for(request), in_force
             except LateRuleError as error:
-                in_force = self._with_rule(in_force, error.rule)
+                try:
+                    in_force = self._with_rule(in_force, error.rule)
+                except PolicyError as wrong:
+                    raise wrong from None  # the trace of a late rule would hide it
 
     @property
     def has_receivers(self) -> bool:
@@ -403,7 +415,7 @@ class AppState:
         return any(_RECEIVERS)
 
     def tell(self, request: Request, decision: Decision, in_force: InForce) -> None:
-        """Count a decision, announce it, and announce a rejection by the report-only policy."""
+        """Count and announce a decision, and announce a rejection by the report-only policy."""
         happens = what_happens(decision, request) if decision.report_only else decision
         self.counts.add(kind_of(happens))
         signals.announce(self.app, decision, self.log)
@@ -459,13 +471,13 @@ class AppState:
                 return self.in_force
             known = outdated.table.rules
             try:
-                # All rules that the map has now: late rules, such as Connexion's, are added
+                # With all rules that the map has now: late rules, such as Connexion's, are added
                 # together, and the methods of a URL depend on all of its rules.
                 ids = set(map(id, known))
                 late = [each for each in self.app.url_map.iter_rules() if id(each) not in ids]
                 renewed = self._prepared(self.settings, (*known, *late))
             except (PolicyError, RuntimeError):
-                # Problems with other rules, or with rules added at this moment, must not matter.
+                # Other late rules may have problems, or be added at this moment.
                 renewed = self._prepared(self.settings, (*known, rule))
             if self.in_force is outdated:
                 self._put(renewed)
@@ -474,8 +486,8 @@ class AppState:
     def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         """Put new settings in force, for all requests that begin from now on.
 
-        If a signal handler interrupts a thread that is building a table, its change is made as soon
-        as the table is done; if it cannot be made then, that is logged.
+        If this is called by a signal handler that has interrupted a thread while it was building a
+        table, the change is made once the table is done. A failure is then logged.
 
         :param change: makes the new settings from the old ones.
         :raises PolicyError: if they do not fit the routes; then nothing has changed.
@@ -485,13 +497,13 @@ class AppState:
                 self._changes.append(change)
                 return
             with self._work():
-                if self._changes:  # this thread was interrupted just before it makes them
+                if self._changes:  # this thread was interrupted just before it made them
                     self._make_changes()
                 self._change(change)
 
     def follow(self) -> None:
-        """Put a change of the settings file in force, if a check is due. A mistake in it changes
-        nothing, and is logged and signalled once."""
+        """Put a change of the settings file in force, if a check is due. If it has a mistake,
+        nothing changes, and the mistake is logged and signalled once."""
         file = self.settings_file
         if file is None:
             return
@@ -507,12 +519,12 @@ class AppState:
             )
 
     def _put_in_force(self, settings: Settings) -> None:
-        with contextlib.suppress(PolicyError):  # so that after a mistake the first settings stay
+        with contextlib.suppress(PolicyError):  # the first settings stay if the new have mistakes
             self.put_in_force()
         self.change_settings(lambda _: settings)
 
     def check(self, settings: Settings) -> None:
-        """Build a table of settings that are not in force.
+        """Build a table for settings that are not put in force.
 
         :raises PolicyError: with every problem of every route.
         """
@@ -546,8 +558,8 @@ class AppState:
                         self._at_work_in = None
 
     def _make_changes(self) -> None:
-        """Make the changes that arrived in the meantime: all at once, or one by one if one is
-        wrong."""
+        """Make the changes that arrived in the meantime: all at once or, if that fails, one by
+        one."""
         changes = [self._changes.popleft() for _ in range(len(self._changes))]
         with contextlib.suppress(Exception):
             self._change(
@@ -590,7 +602,7 @@ class AppState:
         in_force = self.current()
         feeds = in_force.feeds()
         for feed in feeds if has_request_context() else ():
-            # Other requests may not arrive until the probe reports that the app is ready.
+            # There may be no other requests until the probe reports that the app is ready.
             if feed.is_stale and time.monotonic() >= feed.due:
                 feed.ask(self)
         return {
@@ -601,8 +613,8 @@ class AppState:
         }
 
     def settings_status(self) -> dict[str, Any]:
-        """The settings file that is followed, when the version in force was read, in Unix seconds,
-        and the mistake in its present version, if any."""
+        """The settings file that is followed; when its content in force was read, in Unix seconds;
+        and what is wrong with it now."""
         file = self.settings_file
         return {
             "file": file.path if file else None,
@@ -640,9 +652,9 @@ class AppState:
 
 def later_writers(app: Flask) -> Iterator[str]:
     """Code that can respond without the app's ``after_request`` functions, or change a response
-    after them: methods that an extension has replaced, such as ``handle_exception`` by Flask-RESTX;
-    the app's own response class or session interface."""
-    # Not vars(app): that makes Python 3.11 create a dict, and slows down every attribute access.
+    after them: methods that an extension has replaced, as Flask-RESTX replaces
+    ``handle_exception``; and the app's own response class and session interface."""
+    # Without vars(app), which makes Python 3.11 create a dict that slows down every attribute.
     replaceable = (
         "full_dispatch_request",
         "handle_user_exception",
@@ -666,7 +678,7 @@ def is_later_writer(response_class: type[Response]) -> bool:
 
 
 def _is_replaced(instance: object, base: type[object], name: str) -> bool:
-    """Whether a method is not that of *base*, because of a subclass or on the instance."""
+    """Whether a method is not that of *base*, but of a subclass or of the instance itself."""
     method = getattr(instance, name)
     return getattr(method, "__func__", None) is not getattr(base, name)
 
@@ -684,8 +696,8 @@ def state_of(app: Flask) -> AppState:
 
 @contextlib.contextmanager
 def app_context(app: Flask) -> Generator[None]:
-    """The app's context, to call the app's code without a request. Teardown functions that need a
-    request cannot make the call fail."""
+    """The app's context, to call the app's code without a request. A teardown function that fails,
+    because it needs a request, say, does no harm."""
     context = app.app_context()
     context.push()
     try:
@@ -699,7 +711,7 @@ def app_context(app: Flask) -> Generator[None]:
 
 
 def _current_decision() -> Decision:
-    # Outside a request, a RuntimeError: a LocalProxy takes that for "unbound".
+    # Outside a request, this raises a RuntimeError, which makes the LocalProxy unbound.
     decision: Decision | None = getattr(request, DECISION, None)
     state_of(current_app)
     if decision is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Request
 
+from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.front_record import front_record, record_of
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FrontedApp(Protocol):
-    """A WSGI app. Its parameters are named like Flask's, so that type checkers accept it as
+    """A WSGI app. The names of its parameters are Flask's, so that type checkers accept it as
     ``app.wsgi_app``."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -32,7 +33,12 @@ def wsgi_front(front: Front, inner: WSGIApplication) -> FrontedApp:
             return inner(environ, start_response)
         record = None
         if key in environ or front_record.get() is not None:
-            # Decided by a guard in front of this one, or by this one in an earlier attempt.
+            # A guard in front of this one may have decided, or this one in an earlier attempt.
+            if inner is state.app and state.app.wsgi_app is corsguard_wsgi:
+                raise CorsGuardError(
+                    f"{front.name} calls itself without end. Write app.wsgi_app ="
+                    " guard.wsgi(app.wsgi_app, ...)"
+                )
             record = record_of(state, Request(environ, populate_request=False))
         if record is None:
             record = environ[key] = front.decide({**environ})

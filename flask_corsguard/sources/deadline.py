@@ -1,4 +1,4 @@
-"""The deadline for waiting for a store."""
+"""The deadline until which a request waits for a store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _until: ContextVar[float] = ContextVar("flask_corsguard_deadline")
 def seconds_left() -> float:
     """Return how many seconds a source may still wait for its store. Call it before each wait.
 
-    :returns: more than 0; 30 if no request waits.
+    :returns: more than 0; 30 if no request is waiting.
     :raises TimeoutError: if the time is up.
     """
     left = _until.get(time.monotonic() + 30) - time.monotonic()

@@ -1,4 +1,4 @@
-"""Each process's rows of a source, and when it reads the source again."""
+"""The rows of a source that each process has, and when it reads the source again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from flask_corsguard.sources.deadline import deadline
 from flask_corsguard.sources.snapshot import Rows, Rules, Snapshot
 from flask_corsguard.text import described, shown, text_of
 
-#: In seconds: how often a source is read that can only return everything.
+#: In seconds: how often, at most, a source is read that can only return everything.
 SELDOM = 30.0
-#: In seconds: how long prepare() and commands, which delay no request, wait for a store.
+#: In seconds: how long prepare() and commands wait for a store. They delay no request.
 START_DEADLINE = 30.0
 #: After a failure, a store is left alone for this many times as long as the failure took.
 PAUSE = 10
@@ -32,7 +32,7 @@ OVERDUE = 0.25
 # How many rows are checked at a time.
 _PORTION = 500
 
-# Row readers from before a fork. They may hold a connection of the parent, which must not be
+# Unfinished reads from before a fork. They may hold a connection of the parent, which must not be
 # closed.
 _left_alone: list[object] = []
 
@@ -51,9 +51,9 @@ class View:
     """The rows of a source that a policy may list.
 
     :ivar feed: the source's feed.
-    :ivar rules: what the policy lists.
+    :ivar rules: what the policy may list.
     :ivar snapshot: the rows; None if they have not been read.
-    :ivar admission: the words for "one of them admits the origin".
+    :ivar admission: says, in words, that one of them admits the origin.
     """
 
     def __init__(self, feed: Feed, rules: Rules) -> None:
@@ -81,10 +81,10 @@ class Feed:
 
     :cvar published: a new object each time the rows of any source change.
     :ivar due: when the source must be read again, on the clock of ``time.monotonic()``.
-    :ivar stale_at: when the rows no longer count.
-    :ivar fresh_until: until when only the rows need to be checked.
+    :ivar stale_at: from when the rows no longer count, on the same clock.
+    :ivar fresh_until: the earlier of *due* and *stale_at*: until then, only the rows matter.
     :ivar failure: the last failure, in words; "" if there was none.
-    :ivar failures: how many there were.
+    :ivar failures: how many failures there were.
     """
 
     published: object = object()
@@ -122,7 +122,7 @@ class Feed:
 
     @property
     def age(self) -> float:
-        """How many seconds ago the rows were the same as the store's."""
+        """How many seconds ago the rows were last known to be the same as the store's."""
         return max(0.0, self._clock() - self._read_at)
 
     @property
@@ -148,8 +148,7 @@ class Feed:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the source admits no origin, because it has not been read, or not for too
-        long."""
+        """Whether the source admits no origin, because it has never been read, or too long ago."""
         return self._clock() >= self.stale_at
 
     @property
@@ -167,7 +166,7 @@ class Feed:
             view = View(self, rules)
             known = next((other.snapshot for other in views if other.snapshot), None)
             if known is not None:
-                # The last good rows, as far as they count here too, until all are read again.
+                # The last good rows that this policy may list too, until all are read again.
                 by_tenant = self.by is not None
                 reader = Rows(rules, by_tenant=by_tenant)
                 reader.add(known if by_tenant else (origin for _, origin in known))
@@ -201,8 +200,8 @@ class Feed:
         }
 
     def ask(self, listener: Listener) -> None:
-        """Read the store, unless another request in this process does. At most one request waits
-        for it, until the deadline; the others use the rows already read, if these are recent."""
+        """Read the store, unless another request in this process is doing so. Only one request
+        waits for the store, until the deadline; the others use the rows that have been read."""
         lock = self._lock()
         if not lock.acquire(blocking=False):
             if self._is_overdue() and lock.acquire(timeout=self._deadline / 4):
@@ -212,7 +211,7 @@ class Feed:
         try:
             started = self._clock()
             if started >= self.due:
-                # The second half is for a wait that starts at the end of the first.
+                # Half of the time, as a wait that begins at its end may take the other half.
                 self._work(self._deadline, started, started + self._deadline / 2)
         finally:
             lock.release()
@@ -222,9 +221,9 @@ class Feed:
                 listener.refreshed(self)
 
     def _is_overdue(self) -> bool:
-        """Whether the store worked when it was last read, but that was a while ago. The first
-        requests after such a pause wait a little for the one that reads it now: a row that was
-        revoked long ago must not count in any of them."""
+        """Whether the store worked when it was last read, but that was a while ago. After such a
+        pause, requests wait a little for the one that reads it: a row that was revoked long ago
+        must not count in any of them."""
         is_answering = self._failed_at < self._read_at
         is_read_by_several = self.due == -math.inf
         is_late = self._clock() >= self._check_at + OVERDUE
@@ -251,7 +250,7 @@ class Feed:
             listener.refreshed(self)
 
     def _is_own(self) -> bool:
-        """Whether this process read last, not a parent from before a fork."""
+        """Whether this process has read last, rather than its parent before a fork."""
         return self._pid == os.getpid()
 
     def _lock(self) -> threading.Lock:
@@ -262,7 +261,7 @@ class Feed:
     def _work(self, seconds: float, now: float, until: float) -> None:
         """Read the store, and continue until the clock shows *until*.
 
-        :param seconds: how long to wait for it.
+        :param seconds: how long to wait for the store.
         """
         if not self._is_own():
             self._pid = os.getpid()
@@ -274,7 +273,7 @@ class Feed:
             with deadline(seconds):
                 self._read(now)
         except BaseException as error:
-            # Also a time-out of the server: the rows that it cuts off have not been read.
+            # Even for a time-out of the server, which leaves rows unread.
             self._loading = None
             self.failures += 1
             self.failure = described(error)
@@ -288,7 +287,7 @@ class Feed:
     def _read(self, now: float) -> None:
         must_load = not self.is_known or now >= self._reload_at
         if self.is_known and now >= min(self._check_at, self.stale_at):
-            # Also before everything is read: that can take several requests.
+            # Even if everything is to be read, which can take several requests.
             must_load = not self._check(now) or must_load
         if must_load and self._loading is None:
             self._loading = self._load(now)
@@ -299,7 +298,7 @@ class Feed:
         self._ask_at(min(self._check_at, self._reload_at, self.stale_at))
 
     def _check(self, now: float) -> bool:
-        """Whether the rows are the same as the store's, after applying a few changes."""
+        """Whether the rows are the same as the store's, once recent changes have been applied."""
         if self._changes is not None:
             known = [(view, view.snapshot) for view in self.views if view.snapshot is not None]
             found = self._changed(self._version, known)
@@ -318,7 +317,7 @@ class Feed:
 
     def _changed(self, since: object, snapshots: _Snapshots) -> tuple[object, _Snapshots] | None:
         """The version of the store, and its snapshots, made from those of an earlier version; None
-        if the store no longer knows what has changed."""
+        if the store no longer knows the changes."""
         assert self._changes is not None
         found = self._changes(since)
         if found is None:
@@ -334,7 +333,7 @@ class Feed:
         return version, snapshots
 
     def _load(self, now: float) -> Generator[None]:
-        """Read everything, and stop when this request has waited long enough."""
+        """Read everything, and pause whenever a request has waited long enough."""
         by_tenant = self.by is not None
         readers = [(view, Rows(view.rules, by_tenant=by_tenant)) for view in self.views]
         version, rows = _parts(self.source.load(), "load() returned", "rows")
@@ -352,7 +351,7 @@ class Feed:
             reader.add(portion)
         finished = [(view, reader.finished()) for view, reader in readers]
         read_at = now
-        took_long = self._clock() >= now + self.refresh  # in few requests, say
+        took_long = self._clock() >= now + self.refresh  # if there were few requests, say
         if (self._read_at > now or took_long) and self._changes is not None:
             # These rows may lack what has changed in the meantime.
             read_at = self._clock()
@@ -379,7 +378,7 @@ class Feed:
         self.stale_at = now + self._stale_after
 
     def take_unnamed(self) -> list[tuple[str, str]]:
-        """The bad rows that have not been logged yet, each with the reason. From now on they count
+        """The bad rows that have not been logged yet, each with the reason. From now on, they count
         as logged."""
         bad = {
             row: why
@@ -440,7 +439,7 @@ def views_of(policy: Policy) -> tuple[View, ...]:
 def admits(view: View, tenant: Hashable, text: str) -> bool:
     """Whether the rows of a source admit an origin.
 
-    :raises CheckFailedError: if the rows have not been read, or not for too long.
+    :raises CheckFailedError: if the rows have never been read, or too long ago.
     """
     snapshot = view.snapshot
     if snapshot is None or view.feed.is_stale:

@@ -23,15 +23,15 @@ class FileOrigins(Source):
     """Origins in a file, which is checked for changes at each refresh.
 
     A text file has one origin per line. A comment begins with ``#``, at the beginning of a line or
-    after white space; empty lines are skipped. A last line without a line end is ignored, as it
-    may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is a JSON
-    list; a file whose name ends with ``.toml`` has the key ``origins``.
+    after white space; empty lines are skipped. A last line without a line end is ignored, because
+    it may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is a
+    JSON list; a file whose name ends with ``.toml`` has the key ``origins``.
 
     It must be a regular file of at most 1 MB, owned by root or the user of the process, and not
-    writable by others. Links are followed. A changed file is read once it has not changed for 0.4
-    seconds. Reading has no time limit, which matters on a network file system.
+    writable by others. Links are followed. A changed file is read once it has been left unchanged
+    for 0.4 seconds. Reading has no time limit, which matters on a network file system.
 
-    :param path: the file's path; relative to the current directory at the time of this call.
+    :param path: the file's path, relative to the current directory at the time of this call.
     :param settings: ``refresh``, ``deadline``, ``stale_after``, ``at_start`` and ``by``, as for all
         sources. ``by`` takes the request and returns its tenant, a string. With it, each line is a
         tenant without white space, white space and an origin; in JSON, rows are pairs, or an object
@@ -53,7 +53,7 @@ class FileOrigins(Source):
         return f"FileOrigins({self._file.path!r}, refresh={self.refresh!r})"
 
     def version(self) -> str:
-        """What distinguishes versions of the file.
+        """A text that is different for each content of the file.
 
         :raises CorsGuardError: if the file cannot be used.
         """
@@ -83,7 +83,7 @@ class FileOrigins(Source):
 def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
     """The rows.
 
-    :raises ValueError: if the content is neither JSON nor TOML where it has to be.
+    :raises ValueError: if the content is not the JSON or TOML that it should be.
     """
     if path.endswith(".toml"):
         table = read_toml(content.decode("utf-8-sig"))
@@ -98,7 +98,7 @@ def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
 
 
 def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
-    # What follows the last line end may be half a row.
+    # After the last line end, there may be half a row.
     for line in text.split("\n")[:-1]:
         row = _COMMENT.sub("", line).strip()
         parts = row.split(None, 1) if by_tenant else ()
@@ -107,7 +107,7 @@ def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
 
 
 def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:
-    entries: Any = value  # a row of another form is a bad row, which the guard leaves out
+    entries: Any = value  # rows are checked later
     if isinstance(value, list):
         return _each(entries)
     if by_tenant and isinstance(value, dict):

@@ -21,8 +21,8 @@ class _Cursor(psycopg.ServerCursor[Any]):
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection with a deadline: psycopg's own time-out is for connecting only, in whole
-    seconds."""
+    """A connection with a deadline. psycopg's own time-out is in whole seconds, and only for
+    connecting."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -45,7 +45,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         except psycopg.Error:
             raise
         except BaseException:
-            # While a reply is due, nothing can be sent on it, not even to close a cursor.
+            # While a reply is due, nothing can be sent, not even to close a cursor.
             self.close()
             raise
 

@@ -15,7 +15,7 @@ from flask_corsguard.sources.store_errors import StoreError
 
 Command: TypeAlias = tuple[str | int | bytes, ...]
 
-# In bytes. A reply has about 1000 rows; nothing else limits how much is read.
+# In bytes. A reply has about 1000 rows, but nothing else limits its size.
 _LARGEST_REPLY = 16_000_000
 # Options of pools and time-outs: here, only the deadline counts.
 _NOT_OF_A_CONNECTION = ("max_connections", "timeout", "socket_timeout", "socket_connect_timeout")
@@ -24,8 +24,7 @@ _OPTIONS = {
     "health_check_interval": 0,
     "protocol": 2,
     "retry_on_timeout": False,
-    # With the parser of hiredis, a reply of 14 bytes that announces 2,000,000,000 others takes
-    # seconds.
+    # With the parser of hiredis, 14 bytes that announce 2,000,000,000 replies take seconds.
     "parser_class": _RESP2Parser,
 }
 
@@ -85,12 +84,12 @@ class RedisConnection:
             options.pop(name, None)
         kind: Any = options.pop("connection_class", Connection)
         if kind is SSLConnection and options.get("ssl_cert_reqs") != "none":
-            options.setdefault("ssl_check_hostname", True)  # redis-py 5 leaves it out
-        # Without a password, the name is probably meant to be one.
+            options.setdefault("ssl_check_hostname", True)  # redis-py 5 does not check it
+        # Without a password, the user name is probably meant to be one.
         self.password: str = options.get("password") or options.get("username") or ""
         self._inner: Any = _BOUNDED[kind](**options)
-        # redis-py would send its name and version, which takes time. The attributes are of several
-        # versions.
+        # Otherwise, redis-py sends its name and version, which takes time. Each of its versions has
+        # some of these attributes.
         self._inner.lib_name = self._inner.lib_version = self._inner.driver_info = None
         self._is_made = False
 
@@ -108,7 +107,7 @@ class RedisConnection:
         except redis.exceptions.ConnectionError:
             if goes_on or not was_made:
                 raise
-        # Servers close connections that are idle for some time.
+        # Servers close connections that have been idle for some time.
         return self._replies(commands)
 
     def _replies(self, commands: tuple[Command, ...]) -> list[Any]:
@@ -118,12 +117,12 @@ class RedisConnection:
             self._is_made = True
             return [self._inner.read_response() for _ in commands]
         except BaseException:
-            # The remaining replies would be taken for those to other commands.
+            # The remaining replies would be taken for those to later commands.
             self.close()
             raise
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._is_made = False
         self._inner.disconnect()
 

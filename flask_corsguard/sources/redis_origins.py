@@ -71,7 +71,7 @@ class RedisOrigins(Source):
     """Origins that are the members of a Redis set.
 
     :meth:`add` and :meth:`remove` also write ``key:version``, which counts the changes, and
-    ``key:log``, which has the last 1000 of them, so that only the changes need to be read. Each
+    ``key:log``, which has the last 1000 of them, so that usually only changes need to be read. Each
     refresh reads the version, the number of members and the missing changes, in one round trip. If
     they do not match, because another program has written the set, or because more has changed than
     the log holds, everything is read. Everything is also read once a minute, because replacing one
@@ -100,8 +100,7 @@ class RedisOrigins(Source):
         self._check(url, key)
         self.key = key
         self.name = f"RedisOrigins {key}"
-        # One for each process. A parent's connection is neither used nor closed, so it stays in
-        # here.
+        # One for each process. A parent's connection is neither used nor closed, so it stays here.
         self._connections: dict[int, RedisConnection] = {}
 
     def _check(self, url: object, key: object) -> None:
@@ -126,7 +125,11 @@ class RedisOrigins(Source):
         return f"RedisOrigins({url!r}, key={self.key!r}, refresh={self.refresh!r})"
 
     def load(self) -> tuple[RedisVersion, Iterator[Row]]:
-        """The version, and the members, which are read in portions."""
+        """Read everything.
+
+        :returns: the version, and the members, which are read in portions.
+        :raises CorsGuardError: if Redis cannot be read.
+        """
         with self._secrets.kept():
             version, _ = self._state(None)
         return version, self._rows()
@@ -135,7 +138,7 @@ class RedisOrigins(Source):
         cursor = b"0"
         while True:
             with self._secrets.kept():
-                # On the same connection: another server may have the members in another order.
+                # On the same connection: on another server, the order of members may differ.
                 reply = self._ask(("SSCAN", self.key, cursor, "COUNT", _PORTION), goes_on=True)[0]
                 cursor, members = cast("tuple[bytes, list[bytes]]", _checked(reply, list, 2))
                 texts = [*map(_text, _checked(members, list))]
@@ -148,7 +151,7 @@ class RedisOrigins(Source):
 
         :returns: the new version, and the members added and removed since; None if that is not
             known.
-        :raises StoreError: if Redis cannot be read.
+        :raises CorsGuardError: if Redis cannot be read.
         """
         first = since.number or 0
         with self._secrets.kept():
@@ -173,7 +176,7 @@ class RedisOrigins(Source):
         return now, added, removed
 
     def _state(self, first: int | None) -> tuple[RedisVersion, list[bytes]]:
-        """The version, and the changes from the one with the number *first* on, at one moment."""
+        """The version, and the changes from number *first* on, both at one moment."""
         log = f"{self.key}:log"
         commands: list[Command] = [
             ("GET", f"{self.key}:version"),
@@ -224,7 +227,7 @@ class RedisOrigins(Source):
         They are written in portions of 1000, each atomically.
 
         :param origins: the origins to add.
-        :param tenant: the tenant whose origins they are; needed if the source has ``by``.
+        :param tenant: the tenant that they are for; needed if the source has ``by``.
         :returns: how many were new.
         :raises PolicyError: for an origin that no policy could allow, or if the tenant is missing;
             then nothing is written.
@@ -250,7 +253,7 @@ class RedisOrigins(Source):
         """Remove origins, or any other members.
 
         :param origins: the members to remove.
-        :param tenant: the tenant whose origins they are, if the source has ``by``.
+        :param tenant: the tenant that they are for, if the source has ``by``.
         :returns: how many of them were in the set.
         :raises CorsGuardError: if Redis does not finish within 5 seconds.
         """
@@ -291,5 +294,5 @@ def _text(member: bytes) -> str:
 def _checked(reply: Any, kind: type[Any], length: int | None = None) -> Any:
     """A reply, if it has the expected type and length."""
     if not isinstance(reply, kind) or (length is not None and len(reply) != length):
-        raise StoreError(f"a {type(reply).__name__} is not what Redis replies with")
+        raise StoreError(f"Redis replied with something unexpected: a {type(reply).__name__}")
     return reply

@@ -17,7 +17,7 @@ from flask_corsguard.protocol.origins import (
 from flask_corsguard.protocol.policy import Policy, check_combination
 from flask_corsguard.text import text_of
 
-#: The most bad rows that are named.
+#: How many bad rows are named.
 MOST_NAMED = 100
 # In characters. A reason can contain the row, or part of it.
 _LONGEST_REASON = 400
@@ -60,10 +60,10 @@ class Snapshot:
     """The good rows that a source had at one time. Immutable.
 
     :param exact: tenant -> origins without a wildcard. Without ``by``, None is the only tenant.
-    :param patterns: tenant -> all other rows, parsed.
+    :param patterns: tenant -> its other rows, parsed.
     :param bad: some of the rows that were left out, as text that is safe to print -> why.
-    :param bad_rows: how many were left out.
-    :param earlier: the snapshot that this one was made from.
+    :param bad_rows: how many rows were left out.
+    :param earlier: the snapshot from which this one was made.
     :ivar rows: how many good rows there are.
     :ivar listed: the origins without a wildcard, if there are no tenants.
     """
@@ -121,9 +121,11 @@ class Snapshot:
                     yield tenant, origin
 
     def changed(self, added: Iterable[object], removed: Iterable[object], rows: Rows) -> Snapshot:
-        """A snapshot with changes, which does not visit the other rows.
+        """A snapshot with some changes, made without visiting every row.
 
-        :param rows: an empty :class:`Rows`, which reads the added rows.
+        :param added: the rows that have been added.
+        :param removed: the rows that have been removed.
+        :param rows: an empty :class:`Rows` to read the added rows.
         """
         exact, patterns = dict(self._exact), dict(self._patterns)
         bad, bad_rows = dict(self.bad), self.bad_rows
@@ -170,7 +172,7 @@ class Rows:
         self._bad_rows = 0
 
     def like_this(self) -> Rows:
-        """An empty one."""
+        """An empty :class:`Rows` with the same rules."""
         return Rows(self._rules, by_tenant=self._by_tenant)
 
     def add(self, rows: Iterable[Any]) -> None:
@@ -180,7 +182,7 @@ class Rows:
         tenant: Any
         text: Any
         for row in rows:
-            # A shortcut for nearly all rows, in a fifth of the time.
+            # A shortcut for nearly all rows, which takes a fifth of the time.
             tenant, text = None, row
             if by_tenant:
                 is_pair = row.__class__ is tuple and len(row) == 2
@@ -199,7 +201,8 @@ class Rows:
         self._read(others)
 
     def each(self, rows: Iterable[object]) -> Iterator[tuple[Hashable, str, str]]:
-        """The tenant and the origin of rows, and each row as text. A row of another form is bad."""
+        """The tenant and the origin of each row, and the row as text. A row of another form is
+        bad."""
         for row in rows:
             shown = text_of(row, 320)
             tenant, text = None, row
@@ -225,7 +228,7 @@ class Rows:
                 yield tenant, str(text).strip(), shown
 
     def _read(self, rows: Collection[tuple[Hashable, str, str]]) -> None:
-        """Read rows with the reader for lists, and apply the same checks."""
+        """Read rows with the reader and the checks for lists."""
         wrong = self._wrong({text: None for _, text, _ in rows})
         for tenant, text, shown in rows:
             pattern = None if text in wrong else parse_pattern(text)
@@ -259,7 +262,7 @@ class Rows:
                 wrong[problem.value] = message
             elif len(usable) == 1:
                 wrong[usable[0]] = problem.message
-            else:  # it does not name the row
+            else:  # the problem does not name the row
                 for text in usable:
                     wrong |= self._wrong([text])
                 break

@@ -10,7 +10,7 @@ from flask_corsguard.errors import PolicyError
 from flask_corsguard.protocol.fields import source_problems
 
 AtStart: TypeAlias = Literal["closed", "fail"]
-#: An origin; or a tenant and an origin, if the source has ``by``.
+#: An origin; if the source has ``by``, a tenant and an origin.
 Row: TypeAlias = str | tuple[Hashable, str]
 By: TypeAlias = Callable[[Any], Hashable]
 
@@ -31,13 +31,13 @@ class Source(ABC):
     :param refresh: after how many seconds the next request reads the store again; at least 30 for a
         source with neither ``changes()`` nor ``version()``.
     :param deadline: for how many seconds one request waits for the store.
-    :param stale_after: for how many seconds the last good read counts. After that, the source
-        admits no origin.
+    :param stale_after: for how many seconds the rows count after they were last known to be
+        current. After that, the source admits no origin.
     :param at_start: with ``"fail"``, ``guard.prepare()`` reads the rows, and raises an error if it
         cannot; with ``"closed"``, the first request that needs the rows reads them.
-    :param by: takes the request and returns its tenant. Rows are then (tenant, origin), and the
-        policy needs ``origins_vary``.
-    :raises PolicyError: with every problem of these.
+    :param by: takes the request and returns its tenant, which must be hashable. Rows are then
+        (tenant, origin), and the policy needs ``origins_vary``.
+    :raises PolicyError: with every problem of these settings.
     :ivar name: the source's name in the log, without secrets.
     :ivar reload_every: after how many seconds everything is read even if the store reports no
         change; None for never.
@@ -69,6 +69,6 @@ class Source(ABC):
         """Read everything.
 
         :returns: the version, and the rows. The rows may be a generator: if this request's deadline
-            passes, another request reads on.
+            passes, the next request reads on.
         :raises Exception: if the store cannot be read.
         """

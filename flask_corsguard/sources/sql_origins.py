@@ -48,9 +48,10 @@ class SQLOrigins(Source):
     Needs ``pip install "flask-corsguard[sql]"`` and a driver. With psycopg (version 3), the default
     for ``postgresql://`` if it is installed, no wait for the server outlasts *deadline*, except for
     the look-up of a host's name. SQLite interrupts a statement at the deadline. PyMySQL, pg8000 and
-    mysqlclient limit each single wait; mysqlclient to whole seconds. psycopg2 cannot be interrupted
-    while a server is silent: connecting ends after 2 seconds or more, and PostgreSQL itself ends a
-    statement that takes too long. Connecting takes about ten round trips, within the same deadline.
+    mysqlclient limit each single wait, mysqlclient to whole seconds. psycopg2 cannot be interrupted
+    while a server is silent: connecting times out after 2 seconds or more, and PostgreSQL itself
+    ends a statement that takes too long. Connecting takes about ten round trips, within the same
+    deadline.
 
     A statement given as a string is sent unchanged, including ``%`` and ``:``.
 
@@ -89,7 +90,7 @@ class SQLOrigins(Source):
             self._version_statement = _read_statement("version", version)
             self.version = self._read_version
         self.name = f"SQLOrigins {self._url.get_backend_name()}://{_place(self._url)}"
-        # One for each process. A parent's session is neither used nor closed, so it stays in here.
+        # One for each process. A parent's session is neither used nor closed, so it stays here.
         self._sessions: dict[int, SQLSession] = {}
 
     def __repr__(self) -> str:
@@ -101,7 +102,11 @@ class SQLOrigins(Source):
         return f"SQLOrigins({url!r}, {', '.join(statements)}, refresh={refresh!r})"
 
     def load(self) -> tuple[SQLVersion | None, Iterator[Row]]:
-        """The version, and the rows, which are fetched in portions."""
+        """Read everything.
+
+        :returns: the version, and the rows, which are fetched in portions.
+        :raises CorsGuardError: if the database cannot be read.
+        """
         with self._secrets.kept():
             session, version, result = self._ask(self._begin_to_load)
         return version, self._fetch(session, result)
@@ -116,8 +121,8 @@ class SQLOrigins(Source):
         with self._secrets.kept():
             return self._ask(self._ask_version)
 
-    def _ask(self, question: Callable[[SQLSession], _T]) -> _T:
-        """The result of a question, on a free connection."""
+    def _ask(self, query: Callable[[SQLSession], _T]) -> _T:
+        """Run a query on a connection without another query, and return its result."""
         from sqlalchemy.exc import DBAPIError
 
         session = self._sessions.get(os.getpid())
@@ -125,16 +130,16 @@ class SQLOrigins(Source):
             self.close()
         elif session is not None and session.is_current:
             try:
-                return self._answer(session, question)
+                return self._run(session, query)
             except DBAPIError as error:
-                # Servers and proxies end connections that are idle for long.
+                # Servers and proxies end connections that have been idle for a long time.
                 if not error.connection_invalidated or is_over():
                     raise
-        return self._answer(self._connected(), question)
+        return self._run(self._connected(), query)
 
-    def _answer(self, session: SQLSession, question: Callable[[SQLSession], _T]) -> _T:
+    def _run(self, session: SQLSession, query: Callable[[SQLSession], _T]) -> _T:
         try:
-            return question(session)
+            return query(session)
         except BaseException:
             self.close()
             raise
@@ -158,7 +163,7 @@ class SQLOrigins(Source):
     def _begin_to_load(
         self, session: SQLSession
     ) -> tuple[SQLSession, SQLVersion | None, CursorResult[Any]]:
-        # The version first: then later changes also change the next version.
+        # The version first: a change after it then changes the next version.
         version = None if self.version is None else self._ask_version(session)
         session.begin()
         result = session.execute(self._rows_statement, _PORTION)
@@ -190,7 +195,7 @@ class SQLOrigins(Source):
             raise
 
 
-# The scheme of a URL that names no driver -> how to get one.
+# Scheme of a URL that names no driver -> how to get one.
 _TO_INSTALL = {
     "postgresql": 'Run: pip install "psycopg[binary]"',
     "mysql": "Run: pip install pymysql, and write mysql+pymysql://",

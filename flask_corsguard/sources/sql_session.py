@@ -16,12 +16,12 @@ from sqlalchemy.pool import NullPool
 from flask_corsguard.sources.deadline import is_over, seconds_left
 from flask_corsguard.sources.store_errors import StoreError
 
-# In seconds: after that, PostgreSQL ends a transaction that reads rows, so that a read that is not
-# continued, because there are no requests, blocks nothing.
+# In seconds: after such a pause, PostgreSQL ends a transaction, so that a read that no request
+# continues blocks nothing.
 _LONGEST_PAUSE = 60
-# By dialect: the first statement of a transaction. It sets the deadline, in milliseconds, in the
-# database too: PostgreSQL does not notice that nobody waits any longer. It applies to this
-# transaction only, as a proxy may then give the connection to somebody else.
+# Dialect -> the first statement of a transaction. It sets the deadline, in milliseconds, in the
+# database too: PostgreSQL does not notice that nobody is waiting any longer. It applies to this
+# transaction only, because a proxy may give the connection to another client afterwards.
 _LIMITS = {
     "postgresql": (
         "SELECT set_config('statement_timeout', '{longest}', true),"
@@ -36,7 +36,7 @@ _POSTGRESQL = ("psycopg", "psycopg2", "pg8000")
 def read_url(given: str | URL) -> URL:
     """A URL, with the driver.
 
-    :raises Exception: if it is not valid, or if no driver for it is installed.
+    :raises Exception: if the URL is not valid, or no driver for it is installed.
     """
     url = make_url(given)
     if url.drivername == "postgresql":
@@ -48,8 +48,8 @@ def read_url(given: str | URL) -> URL:
 def engine_of(url: URL, deadline: float) -> Engine:
     """An engine for a database, without a pool.
 
-    :param deadline: the driver's time-out, in seconds, if it cannot keep to the deadline of each
-        call.
+    :param deadline: the driver's time-out, in seconds, if the driver cannot end a wait at the
+        deadline of each request.
     :raises Exception: if the driver is not installed.
     """
     options = _time_outs(url.get_driver_name(), deadline)
@@ -150,7 +150,7 @@ class SQLSession:
         self._deadline = deadline
         self._connection = engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
-        # So that no pool uses it when this object is deleted, in a child process say.
+        # So that no pool resets it when this object is deleted, in a child process say.
         self._connection.detach()
         self._doubles_percent = engine.driver == "pg8000"
         self._limits = _LIMITS.get(engine.dialect.name, "")

@@ -16,7 +16,7 @@ _HIDDEN = "***"
 
 
 class StoreError(CorsGuardError):
-    """A store could not be read, or returned something other than rows. The message has no
+    """A store could not be read, or returned something other than rows. The message contains no
     password."""
 
 
@@ -49,7 +49,7 @@ class Secrets:
 
     @contextlib.contextmanager
     def kept(self) -> Generator[None]:
-        """Any exception in the block is raised as a :class:`StoreError`."""
+        """Turn any exception in the block into a :class:`StoreError` without the secrets."""
         try:
             yield
         except Exception as error:
@@ -59,7 +59,7 @@ class Secrets:
             text = " ".join(str(cause).split())
             if is_over():
                 kind = f"not done before the deadline: {kind}"
-            # Not as its cause, which would be logged with it.
+            # Not "from error", which would be logged too.
             raise StoreError(self.hidden(f"{kind}{text}")) from None
 
 

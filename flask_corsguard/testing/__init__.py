@@ -1,4 +1,4 @@
-"""A browser in the test client: what a page would see, without a browser."""
+"""A simulated browser for tests: what a page would see, without a real browser."""
 
 from typing import TYPE_CHECKING
 

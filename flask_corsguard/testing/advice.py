@@ -19,14 +19,14 @@ _PERHAPS_NO_GUARD = (
     " responded, which must then be changed."
 )
 _IN_FRONT = (
-    "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app, a proxy,"
-    " Connexion, or Flask-SocketIO (cors_allowed_origins). The policy has no effect there."
+    "Change: whatever responded, such as WSGI middleware around app.wsgi_app, another mounted app,"
+    " a proxy, Connexion, or Flask-SocketIO (cors_allowed_origins). The policy has no effect there."
 )
 _AROUND = (
     "Something around the app has changed the response, or responded instead of the app:"
-    " {answer}.\n"
-    "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app, or a"
-    " proxy."
+    " {response}.\n"
+    "Change: whatever does that, such as WSGI middleware around app.wsgi_app, another mounted app,"
+    " or a proxy."
 )
 _DEBUGGER = (
     "The view raised an exception, and Werkzeug's debugger responded, which sends no CORS"
@@ -38,6 +38,9 @@ _OVERRIDDEN = (
     " policy's are sent."
 )
 _EXEMPT = "Change: have the view send these headers itself, or remove cors_exempt."
+_NOT_ANSWERED = (
+    "Change: set answer_preflight=True, or have a view accept OPTIONS here and respond with 2xx."
+)
 # Headers that show what has responded.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
@@ -61,13 +64,13 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
         return f"{decided}\n{_OVERRIDDEN}"
     if _is_changed(exchange, decision):
         is_debugger = "Werkzeug Debugger" in exchange.text
-        around = _DEBUGGER if is_debugger else _AROUND.format(answer=_answer(exchange))
+        around = _DEBUGGER if is_debugger else _AROUND.format(response=_in_words(exchange))
         return f"{decided}\n{around}"
     if decision.outcome is Outcome.REJECTED:
-        return decided  # its text names better what to change, and where
+        return decided  # it says better what to change, and where
     if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
-        if vain := explanation.without_effect(decision, credentials=True):
-            words += f"\nIgnored: {vain}."
+        if ignored := explanation.without_effect(decision, credentials=True):
+            words += f"\nIgnored: {ignored}."
         change = to_send_credentials(decision)
         return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
     change = change_at(exchange, error.change)
@@ -75,19 +78,20 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
 
 
 def cookies_not_kept(request: FetchRequest) -> str:
-    """What to change where the browser keeps no cookie that a response sets, in lines; "" where
-    none is set, or where the cookie's own attributes decide."""
+    """What to change if the browser keeps no cookies from a response, in lines; "" if there are
+    none, or if a cookie's own attributes decide."""
     sets_one = "Set-Cookie" in request.exchanges[-1].response_headers
     if not sets_one or request.tainting != "cors" or request.credentials == "include":
         return ""
     return (
-        f"The browser keeps no cookie of this response: credentials is {request.credentials!r}.\n"
-        "Change: say credentials: 'include' in this request, and in those that need the cookie."
+        "The browser keeps no cookies from this response, because credentials is"
+        f" {request.credentials!r}.\n"
+        "Change: set credentials: 'include' in this request, and in those that need the cookie."
     )
 
 
 def after_redirect(exchanges: Iterable[Exchange]) -> str:
-    """What to change if a redirect has led a request to a sign-in page, in a line; "" if none has.
+    """What to change if a redirect has led to a sign-in page, in a line; "" if there was none.
 
     :param exchanges: all exchanges but the last.
     """
@@ -110,15 +114,18 @@ def change_at(exchange: Exchange, change: str) -> str:
         who = "something in front of the app responded"
         if exchange.status >= 500:
             who += ", or an exception ended it (see the server's log)"
-        found = f"The guard did not decide about this request: {who}: {_answer(exchange)}."
+        found = f"The guard did not decide about this request: {who}: {_in_words(exchange)}."
         return f"{found}\n{_IN_FRONT}"
     if exchange.decision is not None and exchange.decision.policy is None:
         return _EXEMPT
+    policy = exchange.decision and exchange.decision.policy
+    if policy and exchange.preflight and not policy.answer_preflight and exchange.status > 299:
+        return _NOT_ANSWERED
     return f"Change: {change}."
 
 
 def _is_changed(exchange: Exchange, decision: Decision) -> bool:
-    """Whether a response has CORS headers other than those that the guard has written."""
+    """Whether a response's CORS headers differ from those that the guard has written."""
     if decision.policy is None or decision.in_front:
         return False
     sent = _cors_headers(decision.headers.items())
@@ -130,8 +137,8 @@ def _cors_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(header for header in lower if header[0].startswith("access-control-"))
 
 
-def _answer(exchange: Exchange) -> str:
-    """Words for a response that help to find what made it."""
+def _in_words(exchange: Exchange) -> str:
+    """A response in words that help to find what made it."""
     found = [f"status {exchange.status}"]
     values = ((name, exchange.value_of(name)) for name in _TELLING)
     found += [f"{name} {shown(value)}" for name, value in values if value]

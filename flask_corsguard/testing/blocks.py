@@ -72,7 +72,7 @@ class BlockedError(Exception):
         :func:`~flask_corsguard.text.shown`.
     :ivar found: a sentence about what was found.
     :ivar send: what the server must send instead: header lines, a status, or nothing.
-    :ivar change: what to change, in terms of a Flask-CorsGuard policy if that decides.
+    :ivar change: what to change, in a Flask-CorsGuard policy if one decides.
     :ivar credentials: whether the response would have to allow credentials.
     :ivar without_credentials: how to do without credentials, in words, or "".
     """
@@ -101,7 +101,7 @@ _REMEDY = "{remedy}"
 # What was found, what to change, and what the server has to send.
 _WORDS: dict[Block, tuple[str, ...]] = {
     Block.ALLOW_ORIGIN_MISSING: (
-        "{response} has no Access-Control-Allow-Origin, so pages of {origin} may not read it.",
+        "{response} has no Access-Control-Allow-Origin, so pages of {page} may not read it.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
@@ -120,7 +120,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         _ALLOW_ORIGIN,
     ),
     Block.ALLOW_ORIGIN_MISMATCH: (
-        "{response} lets pages of {value} read it, but this page is from {origin}.",
+        "{response} lets pages of {value} read it, but this page's origin is {origin}.",
         _REMEDY,
         _ALLOW_ORIGIN,
     ),
@@ -202,7 +202,7 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         "serve the form's target over https",
     ),
     Block.NOT_HTTP: (
-        "{url} is not http or https, and CORS knows no other schemes.",
+        "{url} is not http or https, and CORS covers no other schemes.",
         "have the page request an http or https address",
     ),
     Block.UNREACHABLE: (
@@ -211,7 +211,8 @@ _WORDS: dict[Block, tuple[str, ...]] = {
         " 401 instead",
     ),
     Block.REDIRECT_UNWANTED: (
-        "The response is a redirect (status {status}), and the page asked with redirect: 'error'.",
+        "The response is a redirect (status {status}), and the page's request has redirect:"
+        " 'error'.",
         "have the page request the address that the redirect leads to",
     ),
     Block.REDIRECT_MANUAL: (

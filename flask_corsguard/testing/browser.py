@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
+from typing import TYPE_CHECKING, Never, cast
 
 from werkzeug.test import Client
 
@@ -39,6 +39,9 @@ from flask_corsguard.testing.urls import Url, parse_url
 from flask_corsguard.testing.visible_headers import visible_headers
 from flask_corsguard.text import shown, text_of
 
+_ENGINES_MEANT = {"safari": "webkit", "chrome": "chromium", "edge": "chromium"}
+_HTTP_METHODS = ("get", "post", "put", "patch", "delete", "options", "head")
+
 
 class Browser:
     """A simulated browser with one open page, in front of WSGI apps instead of a network.
@@ -64,7 +67,8 @@ class Browser:
         engine: EngineName = "standard",
     ) -> None:
         if engine not in list(ENGINES):
-            raise BrowserError(unknown_name("", "engine", engine, "engine", ENGINES).message)
+            meant = _ENGINES_MEANT.get(str(engine).lower())
+            raise BrowserError(unknown_name("", "engine", engine, "engine", ENGINES, meant).message)
         self.page = page
         self._network = Network(_finder(servers), ENGINES[engine])
 
@@ -201,6 +205,15 @@ class Browser:
             return blocked(f"{self.page}: {question}", (), error)
         return self._fetch(request, question, Block.BEACON)
 
+    if not TYPE_CHECKING:  # type checkers report these themselves
+
+        def __getattr__(self, name: str) -> Never:
+            hint = ""
+            if name in _HTTP_METHODS:
+                hint = f". Write fetch(url, method={name.upper()!r})"
+            message = f"'Browser' object has no attribute {name!r}{hint}"
+            raise AttributeError(message, name=name, obj=self)
+
     def _request(
         self,
         url: Url,
@@ -306,9 +319,11 @@ def _takes_two(function: Callable[..., object]) -> bool:
 def _read_origin(what: str, text: object) -> Origin:
     origin = parse_origin(text) if isinstance(text, str) else None
     if origin is None:
-        # A path is no host.
+        # A path is not a host.
         fixed = repair(text) if isinstance(text, str) and not text.startswith("/") else None
         hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
+        if not hint and isinstance(text, str) and "://" in text and not text.startswith("http"):
+            hint = " What is in raw_origins can be tried with guard.explain(url, origin=...)."
         if callable(text):
             hint = " The app comes first: Browser(app, page='https://app.example.com')"
         raise BrowserError(

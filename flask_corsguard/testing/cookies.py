@@ -187,7 +187,7 @@ class CookieJar:
 
 
 def _is_as_named(cookie: Cookie, attributes: Mapping[str, str]) -> bool:
-    """Whether a cookie fulfils what its prefix promises, and is secure if it is ``Partitioned``."""
+    """Whether a cookie keeps what its prefix promises, and is secure if it is ``Partitioned``."""
     prefix = (cookie.name or cookie.value).lower()
     is_secure = bool(cookie.name) and cookie.secure
     if prefix.startswith("__host-"):

@@ -21,7 +21,7 @@ _WITH_CREDENTIALS = (
 _IN_WEBKIT = (
     "by WebKit, because the request began at the page's own origin and was redirected from another"
     " one",
-    "redirect to the last address at once",
+    "redirect straight to the last address",
 )
 
 
@@ -31,7 +31,7 @@ class Requester(NamedTuple):
     :ivar origin: the page's origin as sent, serialized.
     :ivar tainted: whether redirects have made the origin ``null``.
     :ivar credentials: whether the response must allow credentials.
-    :ivar redirected_in_webkit: whether it must only because of redirects in WebKit.
+    :ivar redirected_in_webkit: whether it must do so only because of redirects in WebKit.
     :ivar method: the request's method.
     :ivar unsafe: the request's headers that need permission, in lower case, each with the reason.
     """
@@ -86,6 +86,7 @@ def check_cors(exchange: Exchange, requester: Requester) -> None:
         block,
         response="The preflight's response" if exchange.preflight else "The response",
         origin=requester.origin,
+        page="the origin null" if requester.origin == "null" else requester.origin,
         value=value,
         credentials=requester.credentials,
         with_credentials=needed,

@@ -104,7 +104,7 @@ class Engine:
     cookies_see_redirects: Literal["none", "navigations", "all"] = "none"
     #: how a cookie without ``SameSite`` is treated
     default_same_site: Literal["lax", "none"] = "lax"
-    #: the seconds for which such a cookie goes along with a form all the same
+    #: the seconds for which such a cookie is sent with a form nevertheless
     lax_post_window: float = 0
     none_needs_secure: bool = True  #: whether ``SameSite=None`` is refused without ``Secure``
     #: what becomes of cookies on requests to other sites, if ``SameSite`` lets them pass:

@@ -1,4 +1,4 @@
-"""Requests and responses on the wire, and the WSGI apps that answer them."""
+"""Requests and responses on the wire, and the WSGI apps that respond."""
 
 from __future__ import annotations
 
@@ -131,14 +131,14 @@ def send(
     # The app's environment, and those that middleware makes for a Flask app: copies, or new ones in
     # another thread.
     environs: list[dict[str, Any]] = []
-    asked = _asked(environ)
+    identity = _identity(environ)
 
     def watched(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environs.append(environ)  # run_wsgi_app() gives the app a copy
         return app(environ, start_response)
 
     def began(_sender: Flask, **_: object) -> None:
-        if _asked(request.environ) == asked:
+        if _identity(request.environ) == identity:
             environs.append(request.environ)
 
     with request_started.connected_to(began):
@@ -174,7 +174,7 @@ def send(
     )
 
 
-def _asked(environ: dict[str, Any]) -> tuple[str | None, ...]:
+def _identity(environ: dict[str, Any]) -> tuple[str | None, ...]:
     """What distinguishes a request from others that the same apps receive at the same time."""
     names = ("REQUEST_METHOD", "QUERY_STRING", "HTTP_ORIGIN")
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
@@ -199,7 +199,7 @@ def _may_be_layer(value: object) -> bool:
 
 
 def _held_by(layer: object) -> Iterator[object]:
-    """What WSGI middleware may wrap: the values of its attributes and its closure."""
+    """What WSGI middleware may wrap: the values of its attributes and of its closure."""
     for name in _WRAPPED:
         yield getattr(layer, name, None)
     yield from getattr(layer, "__dict__", {}).values()

@@ -65,7 +65,7 @@ def fetch_error(message: str) -> FetchTypeError:
 
 
 def read_choice(name: str, value: str, kind: object) -> None:
-    """Raise an error for a value that is not in an enumeration."""
+    """Raise an error for a value that is not among the choices of *kind*."""
     choices: tuple[str, ...] = get_args(kind)
     if value not in choices:
         known = ", ".join(map(repr, choices))
@@ -181,7 +181,7 @@ def pairs_of(pairs: object) -> list[tuple[str, str]]:
     items: Iterable[object] = [pairs]
     if isinstance(pairs, Mapping):
         items = cast("Mapping[object, object]", pairs).items()
-    elif isinstance(pairs, Iterable):
+    elif isinstance(pairs, Iterable) and not isinstance(pairs, str):
         items = cast("Iterable[object]", pairs)
     found: list[tuple[str, str]] = []
     for item in items:

@@ -1,4 +1,4 @@
-"""A request as the Fetch standard has it: what redirects change, and what it may ask for next."""
+"""A request as in the Fetch standard: what redirects change, and what it may ask for next."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ class FetchRequest:
         return self.page is not None and self.page == url.origin
 
     def choose_tainting(self) -> None:
-        """https://fetch.spec.whatwg.org/#main-fetch, as far as it decides what may be sent.
+        """https://fetch.spec.whatwg.org/#main-fetch, the part that decides what may be sent.
 
-        :raises BlockedError: if nothing may be.
+        :raises BlockedError: if nothing may be sent.
         """
         address = shown(str(self.url))
         if self._is_mixed_content():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 from flask_corsguard.errors import BrowserError, unknown_name
 from flask_corsguard.protocol.reasons import Reason
@@ -18,6 +18,14 @@ from flask_corsguard.testing.blocks import (
 )
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.visible_headers import VisibleHeaders
+
+# What people look for in a response, from other libraries.
+_ELSEWHERE = {
+    "assert_allowed": "assert_readable()",
+    "data": "text",
+    "get_json": "json",
+    "status_code": "status",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,6 +75,13 @@ class Response:
         """
         return json.loads(self.text) if self.readable and self.text is not None else None
 
+    if not TYPE_CHECKING:  # type checkers report these themselves
+
+        def __getattr__(self, name: str) -> Never:
+            hint = f". Write {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            message = f"'Response' object has no attribute {name!r}{hint}"
+            raise AttributeError(message, name=name, obj=self)
+
     def assert_readable(self) -> Response:
         """Fail unless the page may read the response, whatever its status.
 
@@ -84,7 +99,7 @@ class Response:
     def assert_visible(self, *names: str) -> Response:
         """Fail unless the page may read the response and sees these headers.
 
-        :param names: header names, in any case.
+        :param names: header names; case does not matter.
         :returns: the response itself.
         :raises AssertionError: if it does not, with the rule that hides them.
         """
@@ -133,7 +148,7 @@ class Response:
 
     def _unknown_reason(self, given: object) -> str:
         """A message that there is no such rule, with the one that is probably meant: people often
-        give a guard's reason."""
+        give one of the guard's reasons."""
         name = str(given.name if isinstance(given, Reason) else given).lower().replace("-", "_")
         guards, hint = Reason.__members__.get(name.upper()), ""
         meant = name if name in list(Block) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import pytest
 
@@ -44,6 +44,12 @@ class BrowserFactory:
                 raise
             pytest.fail("define a fixture named app, or call cors_browser(servers=...)")
         return Browser(app, page, engine)
+
+    if not TYPE_CHECKING:  # type checkers report these themselves
+
+        def __getattr__(self, name: str) -> Never:
+            message = f"cors_browser opens browsers. Write cors_browser().{name}"
+            raise AttributeError(message)
 
 
 @pytest.fixture

@@ -53,8 +53,8 @@ class PreflightCache:
         return bool(grants) and is_covered
 
     def remember(self, requester: Requester, url: Url, allowed: Allowed, end: float) -> None:
-        """Record what a preflight allows until *end*. That replaces an earlier record about the
-        same method or header."""
+        """Record what a preflight allows until *end*, in place of an earlier record about the same
+        method or header."""
         key, credentials = (requester.origin, str(url)), requester.credentials
         if requester.origin == "null" and not self._engine.caches_for_opaque:
             return

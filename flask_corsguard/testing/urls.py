@@ -16,7 +16,7 @@ from flask_corsguard.protocol.publicsuffix import registrable_domain
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
-# https://url.spec.whatwg.org/#special-scheme, without file:, which has no host to speak of
+# https://url.spec.whatwg.org/#special-scheme, without file:, whose URLs have no host
 _SPECIAL = frozenset(DEFAULT_PORTS)
 _HTTP = frozenset({"http", "https"})
 _C0_AND_SPACE = "".join(map(chr, range(0x21)))
@@ -169,7 +169,7 @@ def site_of(origin: Origin) -> tuple[str, str]:
 def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) -> bool:
     """Whether both belong to one site (https://html.spec.whatwg.org/#same-site).
 
-    An opaque origin (None here) is never of the same site as another.
+    An opaque origin (None here) is on no site.
 
     :param schemeful: whether their schemes must be the same too, as in the standard.
     """

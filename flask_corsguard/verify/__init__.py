@@ -1,2 +1,1 @@
-"""Plays the policy table against a running deployment, and says where the world gets something
-else."""
+"""Tests whether the responses of a running deployment follow the policy table."""

@@ -1,4 +1,4 @@
-"""Requests to a running service, sent with care."""
+"""Requests to a running deployment, limited in rate, size and time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.text import shown
 
-#: What a response may have and take at most: bytes of its body, and seconds.
+#: Limits for a response: the bytes of its body, and the seconds that it takes.
 LARGEST_BODY = 1_000_000
 LONGEST_WAIT = 10.0
 
@@ -38,13 +38,13 @@ _CORS = (
     headers.MAX_AGE.lower(),
     headers.ALLOW_PRIVATE_NETWORK.lower(),
 )
-# In the documents of the guard's refusals, before anything that is not the guard's own.
+# In the body of the guard's refusals, before any text from the request.
 _CODE = re.compile(rb'"code": "([A-Z_]{1,40})"')
 _CACHE_HEADERS = re.compile(r"age|.*cache.*|x-served-by|x-varnish|via")
 
 
 class Received(NamedTuple):
-    """What came back.
+    """A response, or why there was none.
 
     :ivar status: the status; 0 if there was no response.
     :ivar lines: the header lines, names in lower case.
@@ -63,12 +63,12 @@ class Received(NamedTuple):
 
     @property
     def cors(self) -> dict[str, list[str]]:
-        """The lines of the CORS headers, by their names."""
+        """The values of each CORS header, line by line."""
         return {name: values for name in _CORS if (values := self.values(name))}
 
     @property
     def refusal(self) -> str:
-        """The guard's own code, if it has refused the request; or ""."""
+        """The reason's code if the guard refused the request, or ""."""
         if self.status != 403 or not "".join(self.values("content-type")).startswith(
             "application/problem+json"
         ):
@@ -79,21 +79,21 @@ class Received(NamedTuple):
 
     @property
     def cache_lines(self) -> list[tuple[str, str]]:
-        """What caches say of themselves."""
+        """The header lines that caches add."""
         return [line for line in self.lines if _CACHE_HEADERS.fullmatch(line[0])]
 
     @property
     def is_stored(self) -> bool:
-        """Whether a cache says that the response is from it."""
+        """Whether a cache says that it had the response."""
         age = "".join(self.values("age"))[:20]
         hits = (v for n, v in self.cache_lines if n != "cache-control" and "hit" in v.lower())
         return (age.isdecimal() and int(age) > 0) or any(hits)
 
 
 class Client:
-    """Asks one deployment: no faster than it may, without cookies, redirects or proxies.
+    """Sends requests to one deployment, at a limited rate, without cookies, redirects or proxies.
 
-    :param rate: how many requests a second it may send.
+    :param rate: the most requests per second.
     :ivar sent: how many it has sent.
     """
 
@@ -101,12 +101,11 @@ class Client:
         self._pause = 1 / rate
         self._next = 0.0
         self.sent = 0
-        # What this machine trusts (and SSL_CERT_FILE), and what httpx brings.
+        # The certificates that this machine trusts (or SSL_CERT_FILE names), and those of httpx.
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
-        # A transport alone knows no cookies and no redirects. Environment variables could name a
-        # proxy, which is not what is tested; and a server may close a connection that waits for
-        # the next request.
+        # A bare transport keeps no cookies and follows no redirects. A proxy that environment
+        # variables name is not what is tested, and a server may close an idle connection.
         self._transport = httpx.AsyncHTTPTransport(
             verify=context, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
@@ -118,7 +117,7 @@ class Client:
         await self._transport.aclose()
 
     async def send(self, request: Exchange, most_kept: int = _MOST_KEPT) -> Received:
-        """Send one request, once it may be sent.
+        """Send one request, as soon as the rate allows it.
 
         :param most_kept: how many bytes of the body to keep.
         """

@@ -1,4 +1,4 @@
-"""What came back, compared with what the guard says."""
+"""Responses of a deployment, compared with the guard's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Cors = dict[str, set[str]]
 
 _ORIGIN = headers.ALLOW_ORIGIN.lower()
 _METHODS = headers.ALLOW_METHODS.lower()
-# Headers that have one value: sent twice, they have a different one.
+# Headers with a single value: sent twice, they have another value.
 _SINGLE = {_ORIGIN, headers.ALLOW_CREDENTIALS.lower(), headers.MAX_AGE.lower()}
 # Headers that only responses to preflights have.
 _OF_PREFLIGHTS = {_METHODS, headers.ALLOW_HEADERS.lower(), headers.MAX_AGE.lower()}
@@ -27,17 +27,16 @@ _BY_STATUS = {
     404: "not_found",
 }
 _REPLACED = "preflight_replaced"
-#: Codes of what keeps requests from the guard.
+#: Codes for something that keeps requests from the guard.
 ENDS = {*_BY_STATUS.values(), _REPLACED, "https_redirect", "origin_lost", "preflight_lost"}
 _FOLLOWING = {"header_lost", "vary_lost", "other_decision"}
 
 
 class Difference(NamedTuple):
-    """How one response differs from what the guard says.
+    """How one response differs from the guard's own. Equal differences become one finding.
 
     :ivar code: the code of the finding.
-    :ivar subject: which header it is about, or the like, or "". What has both in common is one
-        finding.
+    :ivar subject: the header that it is about, or the like, or "".
     """
 
     code: str
@@ -52,14 +51,14 @@ def differences(
     *,
     is_right_at_first: bool,
 ) -> Iterator[Difference]:
-    """How a response differs from what the guard says.
+    """How a response differs from the guard's own.
 
-    :param want: the request, with what the guard says.
-    :param got: what came back.
-    :param earlier: the requests of the same test that were sent before.
-    :param others: those of all tests, if a cache may have taken them for the same.
+    :param want: the request, with the guard's own response.
+    :param got: the deployment's response.
+    :param earlier: the earlier requests of the same test, with their responses.
+    :param others: those of all tests, if a cache may have mistaken them for the same request.
     :param is_right_at_first: whether the same origin gets the right response where it asks first,
-        and so from no cache.
+        so that no cache has one.
     """
     if got.error:
         yield Difference("no_response")
@@ -69,15 +68,15 @@ def differences(
         yield Difference("mixed_up", how)
     elif how := _mixed_up(want, got, others):
         yield Difference("mixed_up", f"{how}, and the cache's key has no query")
-    elif other := _other_answer(want, got):
+    elif other := _other_response(want, got):
         yield other
-    # Something else refuses it, or serves another page: right, as long as nobody is let in.
+    # Something else may refuse it, or serve another page, as long as nobody is let in.
     elif not want.preflight or _is_allowed(want) or got.refusal or got.cors:
         yield from _in_headers(want, got)
 
 
 def follows(difference: Difference, want: Exchange) -> bool:
-    """Whether it is no news where something keeps the route's requests from the guard."""
+    """Whether it merely follows if something keeps the route's requests from the guard."""
     is_of_preflight = want.method == "OPTIONS" and difference.code not in ENDS
     return is_of_preflight or difference.code in _FOLLOWING
 
@@ -99,7 +98,7 @@ def _is_to_https(want: Exchange, got: Received) -> bool:
 
 
 def is_right(want: Exchange, got: Received) -> bool:
-    """Whether the origin gets what it is meant to get, as far as browsers look at it."""
+    """Whether the origin gets the right response, in whatever matters to browsers."""
     is_refused = want.status == 403
     # Anything may refuse a preflight.
     is_as_meant = bool(got.refusal) == is_refused or (is_refused and want.preflight)
@@ -107,7 +106,7 @@ def is_right(want: Exchange, got: Received) -> bool:
 
 
 def is_same(sent: Iterable[tuple[Exchange, Received]]) -> bool:
-    """Whether all get what is meant for one origin, whoever asks."""
+    """Whether all requests get the response for one origin, whoever asks."""
     came = {repr((got.status, got.cors)) for _, got in sent if _ORIGIN in got.cors}
     return len(came) == 1 and all(_ORIGIN in got.cors for _, got in sent)
 
@@ -117,7 +116,7 @@ def _is_allowed(want: Exchange) -> bool:
 
 
 def _mixed_up(want: Exchange, got: Received, earlier: Sequence[tuple[Exchange, Received]]) -> str:
-    """What is known of it, if this is the response that another origin got before; or ""."""
+    """What is known about it if another origin got this response before; or ""."""
     for asked, before in earlier:
         is_same = before.status == got.status and is_right(asked, got) and is_right(asked, before)
         if is_same and not is_right(want, got):
@@ -125,12 +124,12 @@ def _mixed_up(want: Exchange, got: Received, earlier: Sequence[tuple[Exchange, R
     return ""
 
 
-def _other_answer(want: Exchange, got: Received) -> Difference | None:
-    """What has responded instead of the guard, or that the guard has decided otherwise."""
+def _other_response(want: Exchange, got: Received) -> Difference | None:
+    """What responded instead of the guard, or how the guard decided otherwise."""
     decision = want.decision
     assert decision is not None
     is_ok = 200 <= got.status < 300
-    # Only the guard sends this: other senders of CORS headers do not.
+    # Of all that sends CORS headers, only the guard sends this.
     is_guards = bool(got.refusal) or "access-control-request-method" in _vary(got)
     wanted, came = _wanted(want), _cors(got)
     is_own = decision.outcome is Outcome.SAME_ORIGIN
@@ -154,7 +153,7 @@ def _other_answer(want: Exchange, got: Received) -> Difference | None:
     if (is_ok or not policy.answer_preflight) and (
         is_guards or all(came.get(name) == wanted[name] for name in of_preflights)
     ):
-        # What the guard says where there is no route.
+        # The guard's response where there is no route.
         requested = {want.request_headers.get("Access-Control-Request-Method", "")}
         is_unrouted = came.get(_METHODS) == requested != wanted.get(_METHODS)
         return Difference("not_found") if is_guards and is_unrouted else None
@@ -181,8 +180,8 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
         elif decision.outcome is Outcome.REJECTED and (name, value) == (_ORIGIN, {origin_of(want)}):
             yield Difference("stranger_admitted")
         elif name == _METHODS and decision.endpoint is None and wanted.get(name, {""}) <= value:
-            continue  # the deployment may know routes that this app gets when it is served
-        # Without Origin, OPTIONS is no preflight: nobody looks at these.
+            continue  # the deployment may have routes that this app gets only when it is served
+        # Without Origin, OPTIONS is not a preflight: nobody looks at these.
         elif value != wanted.get(name) and (decision.origin or name not in _OF_PREFLIGHTS):
             code = "header_changed" if name in wanted else "header_added"
             yield Difference(code, name.title())
@@ -190,7 +189,7 @@ def _in_headers(want: Exchange, got: Received) -> Iterator[Difference]:
     is_refused = got.status in (401, 403, 429) and not got.refusal
     if not came and (wanted or is_refused):
         return  # it is not the guard's response, Vary or not
-    # Where nobody may read anything, all get the same.
+    # Where nobody may read, every origin gets the same response.
     varies = (
         _vary(got) if came or any(p.origins or p.raw_origins for p in decision.policies) else {"*"}
     )
@@ -218,6 +217,6 @@ def _wanted(want: Exchange) -> Cors:
 
 
 def _value(name: str, values: Sequence[str]) -> set[str]:
-    """The value of a header, so that what means the same is equal: lists have no order."""
+    """The value of a header as a set, because the order of a list means nothing."""
     is_exact = name in _SINGLE or name == _METHODS
     return {part if is_exact else part.lower() for part in _parts(values)}

@@ -1,4 +1,4 @@
-"""The policy table, played against a running deployment."""
+"""The tests of a running deployment, and what they find."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from flask_corsguard.verify.plan import Planner, Series
 
 Progress = Callable[[int, int], None]
 
-# After this many requests in a row without a response, the run stops.
+# After this many tests in a row without a response, the run stops.
 _MOST_FAILURES = 5
 _MOST_LINES = 12
-# Headers that tell who made a response, besides those of CORS and of caches.
+# Headers that show what made a response, besides those of CORS and of caches.
 _TELLING = {"vary", "location", "allow", "server", "content-type", "www-authenticate"}
 
 
 class DeploymentFinding(NamedTuple):
     """One thing found. All of it is safe to print.
 
-    :ivar code: the stable code of what kind of finding it is.
+    :ivar code: the stable code of its kind.
     :ivar title: what is wrong.
     :ivar where: the routes, as method and rule, and the paths.
     :ivar sent: an example: what was sent, line by line.
     :ivar received: what came back.
     :ivar policy: what the policy says.
-    :ivar cause: where it probably comes from.
-    :ivar change: what ends it.
+    :ivar cause: the probable cause.
+    :ivar change: how to fix it.
     :ivar curl: the command that sends the example again.
     """
 
@@ -61,11 +61,11 @@ class DeploymentFinding(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What came of it.
+    """The result of the tests.
 
     :ivar findings: the findings.
-    :ivar not_tried: in sentences, what was not tried. These are not findings.
-    :ivar places: how many routes, by their methods, and paths were tried.
+    :ivar not_tried: sentences about what was not tried. These are not findings.
+    :ivar places: how many routes (counted once for each method) and paths were tried.
     :ivar requests: how many requests were sent.
     """
 
@@ -79,9 +79,9 @@ class Deployment:
     """A deployment of an app.
 
     :param base: where the app's root is.
-    :param gets: URLs below it that GET is sent to as well.
+    :param gets: URLs below it to which GET is sent too.
     :param status: a URL that returns ``guard.status()``, or None.
-    :param limit: how many requests may be sent.
+    :param limit: the most requests that may be sent.
     :ivar requests: how many will be sent.
     """
 
@@ -106,10 +106,10 @@ class Deployment:
         self._found: dict[Difference, DeploymentFinding] = {}
 
     def verify(self, rate: float, advance: Progress | None) -> Verification:
-        """Send the requests, and compare.
+        """Send the requests, and compare the responses with the policies.
 
-        :param rate: how many requests a second.
-        :param advance: called with how many were sent and how many there are.
+        :param rate: the most requests per second.
+        :param advance: called with the numbers of sent and of all requests.
         :raises CorsGuardError: if there is no response to the first test.
         """
         return asyncio.run(self._verify(Client(rate), advance))
@@ -140,7 +140,7 @@ class Deployment:
         return Verification(found, tuple(self._not_tried), places, client.sent)
 
     def _compare(self, played: list[tuple[Series, list[Received]]]) -> None:
-        # Whether an origin gets the right response to what nobody has asked for before.
+        # Whether each origin gets the right response where it asks first, so that no cache has one.
         first: dict[tuple[str, str, bool], dict[str, bool]] = {}
         for test, received in played:
             want = test.requests[0]
@@ -160,7 +160,7 @@ class Deployment:
                 others: list[tuple[Exchange, Received]] = []
                 if not want.preflight:
                     sent = gets[test.place]
-                    # Caches keep no preflights, and servers that add headers add them there too.
+                    # Caches store no preflights, and servers that add headers add them there too.
                     is_one = all(first.get((test.place, path, True), {}).values()) and is_same(sent)
                     others = sent if is_one or got.is_stored else []
                 there.setdefault(test.place, []).extend(
@@ -235,7 +235,7 @@ def _policy(want: Exchange) -> tuple[str, ...]:
     assert decision is not None
     where = f"{decision.policy_source} {decision.policy_location}".strip()
     is_answered = want.preflight and decision.policy and decision.policy.answer_preflight
-    # Any other status is the app's own affair.
+    # Any other status is up to the app.
     status = want.status if decision.blocked or (is_answered and want.status in (204, 403)) else ""
     cors = [h for h in want.response_headers if h[0].startswith(("Access-Control-", "Vary"))]
     lines = [f"{name}: {value}" for name, value in cors] or ["no CORS headers"]

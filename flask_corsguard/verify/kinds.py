@@ -1,4 +1,4 @@
-"""What can be wrong with a deployment, each kind with its stable code."""
+"""The kinds of findings about a deployment, each with its stable code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Kind(NamedTuple):
 
     :ivar code: its stable name.
     :ivar title: what is wrong, in a few words.
-    :ivar cause: where it probably comes from.
-    :ivar change: what ends it.
+    :ivar cause: the probable cause.
+    :ivar change: how to fix it.
     """
 
     code: str
@@ -25,7 +25,7 @@ _ALL = (
         "no_response",
         "There is no response",
         "The server in front closes the connection, fails at TLS, or takes too long.",
-        "Look in its log for this time.",
+        "Look in its log for the time of this test.",
     ),
     Kind(
         "not_found",
@@ -37,13 +37,13 @@ _ALL = (
     Kind(
         "https_redirect",
         "http is redirected to https",
-        "The server in front does so, for preflights too, where browsers do not follow redirects.",
+        "The server in front does this to preflights too, whose redirects browsers do not follow.",
         "Have pages request https from the start, and verify that URL.",
     ),
     Kind(
         "preflight_redirected",
         "A preflight is redirected, which browsers do not follow",
-        "A login in front does so, or a server that adds or removes a slash or changes the host.",
+        "A login in front does this, or a server that adds or removes a slash or changes the host.",
         "Pass OPTIONS on to the app; and have pages request the final URL.",
     ),
     Kind(
@@ -57,7 +57,7 @@ _ALL = (
         "preflight_not_allowed",
         "Something else refuses a preflight",
         "Something in front serves the path itself (files, WhiteNoise, Connexion, a gateway), or"
-        " lets only some requests through (a list of methods, a firewall, a limit on how many).",
+        " lets only some requests through (a list of methods, a firewall, a rate limit).",
         "Pass OPTIONS on to the app; or put guard.wsgi or guard.asgi around what serves the path,"
         " or give it what flask cors export prints. If the status is 429, use a lower --rate.",
     ),
@@ -71,7 +71,7 @@ _ALL = (
         "preflight_replaced",
         "Something else responds to a preflight",
         "The server in front has a rule for OPTIONS, a page for every path, or an error page.",
-        "Take the rule out, and pass OPTIONS on to the app.",
+        "Remove the rule, and pass OPTIONS on to the app.",
     ),
     Kind(
         "origin_lost",
@@ -89,7 +89,7 @@ _ALL = (
     ),
     Kind(
         "doubled_header",
-        "A header comes twice, and browsers refuse that",
+        "A header is sent twice, which browsers reject",
         "The guard sends it, and something in front adds it (nginx: add_header; Apache: Header).",
         "Remove it from the configuration of the server in front.",
     ),

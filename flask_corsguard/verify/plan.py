@@ -1,4 +1,4 @@
-"""Which requests to send to a deployment, and what the guard says to each."""
+"""The requests to send to a deployment, each with the guard's own response."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_corsguard.testing.urls import DECODED_PATH_SAFE, Url, parse_url
 _PARAMETER = "corsguard-verify"
 _OPAQUE = "null"
 _OVERRIDABLE = "the view may override its policy, so its headers are not known"
-# Each is asked about again for each route.
+# Every route tries each of them.
 _MOST_CANDIDATES = 40
 
 Order = tuple[str | None, ...]
@@ -37,7 +37,7 @@ class Series(NamedTuple):
     """One test: requests for the same URL, one after the other, from different origins.
 
     :ivar place: what is tested: ``PUT /users/<int:number>``.
-    :ivar requests: the requests, each with what the guard says to it.
+    :ivar requests: the requests, each with the guard's own response.
     """
 
     place: str
@@ -55,15 +55,16 @@ class Planner:
         self._base = base
         self._respond = stand_in(state, unquote(base.path))
         self._candidates: dict[Policy, list[str]] = {}
-        # In each run another one: a cache may still have what the last run got.
+        # Different in each run: a cache may still have responses to the last one.
         self._run, self._number = secrets.token_hex(4), 0
         self._left_out: list[str] = []
-        # Policies that an origin is known for; and others, each with a place where it holds.
+        # Policies for which an admitted origin is known; the others, each with a place where it
+        # applies.
         self._known: set[Policy] = set()
         self._unknown: dict[Policy, str] = {}
 
     def not_tried(self) -> list[str]:
-        """In sentences, what there is no test for."""
+        """Sentences about what there is no test for."""
         for policy in self._known & self._unknown.keys():
             del self._unknown[policy]
         return self._left_out + [
@@ -73,8 +74,8 @@ class Planner:
         ]
 
     def preflights(self, routes: Iterable[Route]) -> list[Series]:
-        """The tests of every route and method, with preflights; one for each route first, and then
-        the others of one method each."""
+        """The preflight tests of every route: all tests of one method, in turns with the other
+        routes; then one test of each further method."""
         first: list[tuple[int, Series]] = []
         further: list[Series] = []
         for route in routes:
@@ -84,7 +85,7 @@ class Planner:
                 continue
             url = parse_url(f"{self._base}{quote(samples.path, safe=DECODED_PATH_SAFE)}")
             assert url is not None
-            # Those that change something first: with them a page always asks.
+            # Methods that change something come first: for most of them, browsers always ask.
             methods = sorted(route.methods, key=lambda name: (name in SAFE_METHODS, name))
             for method in methods:
                 place = f"{method} {route.rule}"
@@ -97,7 +98,7 @@ class Planner:
         return [test for _, test in first] + further
 
     def gets(self, url: Url) -> Iterator[Series]:
-        """The tests of one URL, with preflights and with GET."""
+        """The tests of one URL, with preflights and GET requests."""
         place = f"GET {url.path}{url.query}"
         (about,) = self.test(place, url, [None]).requests
         policies = about.decision.policies if about.decision else ()
@@ -108,7 +109,7 @@ class Planner:
         if any(policy.compiled.views_override for policy in policies):
             self._left_out.append(f"{place}: {_OVERRIDABLE}.")
             return
-        # Each is the first of a test once: nothing in front can have a response for it then.
+        # Each origin asks first in one test, where no cache in front can have a response.
         one, stranger, look_alike, own, *others = self._origins(place, url, "", policies)
         orders: list[Order] = [(one, stranger, _OPAQUE), (stranger, one, None)]
         orders += [(None, one, stranger), (_OPAQUE, one, None), (look_alike, one), (own, one)]
@@ -119,8 +120,8 @@ class Planner:
     def test(self, place: str, url: Url, order: Iterable[str | None], method: str = "") -> Series:
         """One test, with a query parameter of its own.
 
-        :param order: the origins that ask.
-        :param method: the requested method of preflights; GET is sent if it is left out.
+        :param order: the origins that ask, in this order.
+        :param method: the requested method of preflights, or "" for GET requests.
         """
         self._number += 1
         query = f"{url.query}&" if url.query else "?"
@@ -130,7 +131,7 @@ class Planner:
     def _preflight_tests(
         self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
     ) -> list[Series]:
-        """The tests with preflights, without those to which a view may respond as it likes."""
+        """The preflight tests, without requests to which a view may respond as it likes."""
         found: list[Series] = []
         for order in self._preflight_orders(place, url, method, policies):
             test = self.test(place, url, order, method)
@@ -151,8 +152,8 @@ class Planner:
     def _origins(
         self, place: str, url: Url, method: str, policies: tuple[Policy, ...]
     ) -> list[str]:
-        """One that is admitted, two that are probably not, the app's own; and, if there are several
-        policies, one that each of the others admits."""
+        """An origin that is admitted, two that probably are not, and the app's own; then one for
+        each further policy that admits one."""
         admitted: list[str] = []
         for policy in policies:
             candidates = self._candidates_for(policy)
@@ -179,7 +180,7 @@ class Planner:
         if decision is None or decision.outcome is Outcome.SAME_ORIGIN:
             return False
         reason = decision.reason
-        # What "*" admits may not do everything.
+        # An origin that "*" admits may still be refused.
         is_admitted = reason in (None, Reason.CROSS_SITE_REQUEST) or not reason.is_about_origin
         return is_admitted and decision.policy == policy
 

@@ -144,6 +144,7 @@ def audited(
     path.write_text(source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flask_corsguard.decorators._targets", WeakValueDictionary())
+        patch.setattr("flask_corsguard.decorators._returned", {})
         module = load_file(path, patch)
         progress: list[tuple[int, int]] = []
         started = time.process_time()

@@ -17,7 +17,7 @@ from tests.audit.cases import Case, check_clean, check_found, route, shop, told
 pytestmark = pytest.mark.usefixtures("own_marks")
 
 NOTE, WARNING, ERROR = Level.NOTE, Level.WARNING, Level.ERROR
-EARLIER, NEVER, FIRST = "entry_decided_earlier", "policy_never_decides", "callable_asked_first"
+EARLIER, NEVER, FIRST = "item_decided_earlier", "policy_never_decides", "callable_asked_first"
 APP, OTHER = "https://app.example.com", "https://other.example.com"
 LOOSE, EVIL = re.compile(r"https://.*example\.com"), "https://evilexample.com"
 ANYBODY = Policy(origins="*")

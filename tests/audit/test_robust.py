@@ -4,12 +4,13 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from flask import Flask, Request, Response, g, request
+from flask import Blueprint, Flask, Request, Response, g, request
 from flask.signals import request_started
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -234,6 +235,43 @@ def test_marks_without_a_route() -> None:
     ]
 
 
+@pytest.mark.parametrize("with_options", [False, True])
+def test_preflights_that_nothing_responds_to(with_options: bool) -> None:
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=APP, answer_preflight=False)
+    app.add_url_rule("/x", "x", lambda: "", methods=["PUT"], provide_automatic_options=False)
+    if with_options:
+        app.add_url_rule("/x", "preflight", lambda: "", methods=["OPTIONS"])
+    expected = [] if with_options else ["preflight_unanswered"]
+    assert [f.code for f in audit(app).findings] == expected
+
+
+@pytest.mark.parametrize("place", ["app", "blueprint"])
+@pytest.mark.parametrize("files", [(), ("a.css", "fonts/b.woff2")], ids=["none", "some"])
+def test_globs_without_a_file(tmp_path: Path, place: str, files: Iterable[str]) -> None:
+    """They are notes, unless the folder is empty."""
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    app = Flask("shop", static_folder=str(tmp_path) if place == "app" else None)
+    guard = CorsGuard(app, origins=APP)
+    if place == "blueprint":
+        app.register_blueprint(Blueprint("api", __name__, static_folder=tmp_path, url_prefix="/b"))
+    endpoint = "static" if place == "app" else "api.static"
+    guard.for_files(endpoint, "*.css", "*.woff2", "css/*", "*.WOFF2", max_age=5)
+    messages = [f"{glob!r} matches no file in {tmp_path}." for glob in ("*.WOFF2", "css/*")]
+    found = [(f.code, f.message) for f in audit(app).findings]
+    assert sorted(found) == [("glob_without_file", each) for each in messages if files]
+
+
+def test_a_mark_on_nothing() -> None:
+    app = guarded(())
+    cors(origins=APP)
+    (found,) = audit(app).findings
+    assert (found.code, found.level) == ("mark_without_target", Level.ERROR)
+    assert found.message.startswith(f"cors(...) at {found.location} has no effect: ")
+
+
 FAULTS: dict[str, tuple[Callable[[Flask], None], str, str]] = {
     "after_request": (
         with_after_request,
@@ -383,7 +421,7 @@ def test_apps(build: Build, wrong: set[str]) -> None:
     assert found == wrong, told(report)
 
 
-GLOBS = ("[!a]*", "[a-", "[]]", "[[]x", "**/*.woff2", "?", "*.[jJ][sS]", "a[b-", "\\*", "a/b/*.js")
+GLOBS = ("[!a]*", "[a-", "[]]", "[[]x", "a/**.woff2", "?", "*.[jJ][sS]", "a[b-", "\\*", "a/b/*.js")
 
 
 @pytest.mark.parametrize("globs", [*((glob,) for glob in GLOBS), GLOBS, GLOBS[::-1]], ids=" ".join)

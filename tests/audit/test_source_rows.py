@@ -162,7 +162,7 @@ def test_a_tenant_that_cannot_be_told() -> None:
     assert finding.message.startswith("The callable by of the store: ValueError 'no tenant' at ")
 
 
-EARLIER, FIRST = "entry_decided_earlier", "callable_asked_first"
+EARLIER, FIRST = "item_decided_earlier", "callable_asked_first"
 STORE = "In policy 1 of 2: the source the store is asked before policy 2 of 2."
 # Two policies, and the code and the beginning of the message of each finding about their order.
 ORDER: dict[str, tuple[Policy, Policy, dict[str, str]]] = {

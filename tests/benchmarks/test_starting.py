@@ -12,6 +12,7 @@ from . import beginnings, starting
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed"),
+    pytest.mark.skipif(not IS_NIGHTLY, reason="takes minutes: only in .ci/nightly"),
 ]
 
 # As a multiple of Flask-CORS's import, and of bare Flask's first request.
@@ -22,7 +23,6 @@ def test_the_import() -> None:
     assert {row["of"]: row["ratio"] for row in starting.import_rows() if row["ratio"] > MOST} == {}
 
 
-@pytest.mark.skipif(not IS_NIGHTLY, reason="takes minutes: only in .ci/nightly")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("layout", beginnings.LAYOUTS)
 def test_the_first_request_of_an_app_with_many_routes(layout: str) -> None:

@@ -101,6 +101,7 @@ def run(
     with (
         patch.dict(os.environ, environment(variables), clear=True),
         patch("flask_corsguard.decorators._targets", WeakValueDictionary()),
+        patch("flask_corsguard.decorators._returned", {}),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

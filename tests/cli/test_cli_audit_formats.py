@@ -75,7 +75,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
                 progress(done, 12)
             return outcome
 
-        monkeypatch.setattr("flask_corsguard.audit.run.audit", audit)
+        monkeypatch.setattr("flask_corsguard.cli.audit.attack_routes", audit)
         return run(f"audit {arguments}", **options)
 
     return audited
@@ -148,8 +148,9 @@ def test_text_of_a_clean_app(audited: Audited) -> None:
     assert audited(ONLY_ACCEPTED).out.endswith(last)
 
 
-def test_json(audited: Audited) -> None:
-    told = json.loads(audited(FULL, "--format json").out)
+@pytest.mark.parametrize("option", ["--format json", "--json"])
+def test_json(audited: Audited, option: str) -> None:
+    told = json.loads(audited(FULL, option).out)
     assert list(told) == ["findings", "accepted", "unused", "not_seen", "routes", "attempts"]
     assert told["not_seen"] == [NOT_SEEN]
     assert (told["routes"], told["attempts"], told["unused"]) == (12, 3400, ["check_failed"])

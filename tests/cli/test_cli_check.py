@@ -17,7 +17,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
-from flask_corsguard.cli.check import ENGINE_NAMES
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from tests.cli.command_line import APP, flask, in_terminal, made, run
 
@@ -46,7 +45,7 @@ CODES = {
     f"https://api.example.com/api/users/7 --origin {A}": 0,
     f"http://api.example.com/api/users/7 --origin {A}": 1,  # mixed content
     "/api/users/7 --origin http://localhost:5000": 0,  # the app's own page
-    **{f"https://localhost/api/users/7 --origin {A} --engine {name}": 0 for name in ENGINE_NAMES},
+    **{f"https://localhost/api/users/7 --origin {A} --engine {name}": 0 for name in ENGINES},
     # An https page, and an API on the own machine.
     f"/api/users/7 --origin {A} --engine firefox": 0,
     f"/api/users/7 --origin {A} --engine webkit": 1,
@@ -62,8 +61,8 @@ def test_exit_codes(arguments: str) -> None:
     assert json.loads(as_json.out)["allowed"] == (CODES[arguments] == 0)
 
 
-def test_the_engines_are_those_that_there_are() -> None:
-    assert get_args(EngineName) == tuple(ENGINES) == ENGINE_NAMES
+def test_every_engine_has_a_type() -> None:
+    assert get_args(EngineName) == tuple(ENGINES)
 
 
 REJECTED = """\
@@ -199,6 +198,35 @@ def test_json_of_what_is_allowed() -> None:
     assert (told["decision"]["outcome"], told["decision"]["reason"]) == ("ALLOWED", None)
     # The server is the one that the configuration names.
     assert told["url"] == "https://api.example.com/api/users/7"
+
+
+def test_a_url_without_a_route() -> None:
+    ran = run(f"check /user --origin {A}")
+    assert ran.code == 0
+    verdict = "allowed, but no route has this URL (404)"
+    assert ran.out.splitlines()[0] == f"{A}: fetch() of GET http://localhost:5000/user: {verdict}"
+
+
+def test_a_preflight_that_nothing_responds_to() -> None:
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=A, answer_preflight=False)
+    app.add_url_rule("/x", "x", lambda: "", methods=["PUT"], provide_automatic_options=False)
+    ran = run(f"check /x --origin {A} --method PUT", app)
+    assert ran.code == 1
+    assert "   Change: set answer_preflight=True, or have a view accept OPTIONS here" in ran.out
+
+
+def test_a_url_without_a_scheme() -> None:
+    ran = run(f"check localhost:5000/api/users/7 --origin {A}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("is a path. For the URL, write http://localhost:5000/api/users/7\n")
+
+
+def test_a_url_and_an_origin_that_are_swapped() -> None:
+    ran = run(["check", f"{A}/", "--origin", "/api/users?by=name&up"])
+    assert (ran.code, ran.out) == (2, "")
+    meant = f"flask cors check '/api/users?by=name&up' --origin {A}"
+    assert ran.err == f"Error: URL and --origin are swapped. Write {meant}\n"
 
 
 def test_an_exempt_route_says_so() -> None:
@@ -500,7 +528,7 @@ def test_middleware_that_changes_who_may_read(
     assert "\n".join(lines) in ran.out
     assert "\n   Change: Remove CORS headers from the middleware around the app.\n" in ran.out
     told = json.loads(run(f"{asked} --json", app).out)
-    assert (told["allowed"], told["fault"]) == (False, "answer_changed")
+    assert (told["allowed"], told["fault"]) == (False, "response_changed")
 
 
 def test_middleware_that_is_known_to_leave_headers_alone() -> None:

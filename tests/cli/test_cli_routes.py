@@ -405,12 +405,16 @@ def test_marks_that_no_route_has(folder: Path, command: str) -> None:
         "app.add_url_rule('/', 'index', lambda: '')\n"
         "@cors(origins='https://b.example')\n"
         "def orders(): return ''\n"
+        "cors(origins='https://b.example')\n"
     )
     ran = run(command, str(folder / "app.py"))
     assert ran.code == 0
     assert "orders" not in ran.out
-    (line,) = ran.err.splitlines()
+    on_nothing, line = ran.err.splitlines()
     assert re.match(r"Warning: @cors at \S*app\.py:6 has no effect: .* to app\.orders\. ", line)
+    assert re.match(
+        r"Warning: cors\(\.\.\.\) at \S*app\.py:8 has no effect: it is not ", on_nothing
+    )
 
 
 def test_callables_that_take_the_request() -> None:

@@ -61,8 +61,9 @@ def test_nothing_is_wrong(validate):
         ),
         (
             "inspector_check = 'x'\n" + GOOD,
-            "new.toml: inspector_check: there is no setting 'inspector_check'. It belongs to the"
-            " app, not to a policy: app.config['CORSGUARD_INSPECTOR_CHECK'] = ... [unknown_key]",
+            "new.toml: inspector_check: there is no setting 'inspector_check'. It is for the"
+            " whole app, not for one policy: app.config['CORSGUARD_INSPECTOR_CHECK'] = ..."
+            " [unknown_key]",
         ),
         (
             GOOD.replace("own]", "public]"),

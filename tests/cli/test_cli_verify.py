@@ -69,7 +69,7 @@ def test_a_finding(shop: Flask) -> None:
         re.sub(r"verify=\S+", "verify=...", first)
         == f"""\
 doubled_header
-  A header comes twice, and browsers refuse that: Access-Control-Allow-Origin.
+  A header is sent twice, which browsers reject: Access-Control-Allow-Origin.
   Where: POST /0; POST /1; POST /2; POST /3; POST /4; and 9 more
   Sent: OPTIONS {url}/0?corsguard-verify=...
     Origin: https://shop.example
@@ -124,13 +124,17 @@ def test_json(shop: Flask) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["shop.example"], "password or #. Did you mean https://shop.example?"),
+        (["shop.example"], "URL: shop.example has no scheme. Write https://shop.example"),
+        (["localhost:5000"], "URL: localhost:5000 has no scheme. Write http://localhost:5000"),
         (["ftp://shop.example"], "URL: write https://example.com, without"),
         (["https://ada:secret@shop.example"], "URL: write https://example.com, without"),
         (["https://shop.example/#top"], "URL: write https://example.com, without"),
         (["https://shop.example?x=1"], "URL: the app's root has no query."),
         (["https://shop.example", "--get", "items"], "--get: write https://example.com, or a path"),
-        (["https://shop.example", "--get", "https://other.example/"], "--get: a path below URL"),
+        (
+            ["https://shop.example", "--get", "https://other.example/"],
+            "--get: give a path below URL",
+        ),
         (["https://shop.example", "--status", "ready"], "password or #. Did you mean /ready?"),
         (["https://shop.example", "--rate", "0"], "Invalid value for '--rate'"),
         (["https://shop.example", "--limit", "0"], "Invalid value for '--limit'"),

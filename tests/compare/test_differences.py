@@ -378,7 +378,7 @@ def test_what_does_not_fit() -> None:
     (said,) = comparison.left_out
     assert re.fullmatch(
         r"[\d,]+ requests, for which 5 s of CPU time were not enough: of 403 routes, \d+ were"
-        r" compared in full, \d+ in part, \d+ not at all\. Give it more with --seconds\.",
+        r" compared in full, \d+ in part, \d+ not at all\. Allow more with --seconds\.",
         said,
     )
     numbers = [int(each) for each in re.findall(r"of 403|(\d+) (?:were|in part|not)", said) if each]

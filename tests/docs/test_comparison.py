@@ -255,7 +255,7 @@ def test_by_path() -> None:
 
 
 def test_several_audiences() -> None:
-    """Other settings for other origins on one route"""
+    """Different settings for different origins on one route"""
     app = make_app()
     CORS(app)
     CORS(app, origins=[ALLOWED], supports_credentials=True)

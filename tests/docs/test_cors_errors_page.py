@@ -23,7 +23,7 @@ CORSRequestNotHttp
 
 def test_an_entry_for_every_reason() -> None:
     assert sorted(re.findall(r"^## `(.+)`$", PAGE, re.MULTILINE)) == sorted(Block)
-    assert "Hidden headers" in SECTIONS
+    assert "A header that JavaScript does not see" in SECTIONS
 
 
 @pytest.mark.parametrize("block", Block)
@@ -37,6 +37,24 @@ def test_every_entry_shows_the_mistake_and_the_remedy(block: Block) -> None:
     assert re.search(
         r"^- Firefox: .+\n(  .+\n)*- Chromium: |^Browsers |^No error", SECTIONS[block], re.M
     )
+
+
+def test_every_message_of_chromium() -> None:
+    """Each row of the table names the sections that have the message, and all of them are there."""
+    listed = set()
+    for words, entries in re.findall(
+        r"^\| `(.+)` \| (.+) \|$", SECTIONS["Chromium's messages"], re.M
+    ):
+        blocks = re.findall(r"\[`(\w+)`\]\(#\1\)", entries)
+        listed.update(blocks)
+        assert [name for name, text in SECTIONS.items() if words in _chromium(text)] == blocks
+    assert listed == {name for name, text in SECTIONS.items() if _chromium(text)} & {*Block}
+
+
+def _chromium(section: str) -> str:
+    """The line about Chromium."""
+    found = re.search(r"^- Chromium: (.+\n(?:  .+\n)*)", section, re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
 
 
 def test_every_name_of_mdn() -> None:

@@ -20,10 +20,10 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from flask import Flask
+from flask import Flask, redirect
 from websocket import WebSocketBadStatusException, create_connection
 
-from flask_corsguard import PolicyError
+from flask_corsguard import CorsGuard, PolicyError
 from flask_corsguard.testing import Blob, Browser, FormData
 from flask_corsguard.testing.engines import ENGINES
 from tests.docs.recipes_page import PAGE, RECIPES, SEARCHES, Recipe, found_by
@@ -350,6 +350,25 @@ def download(kitchen: Kitchen) -> None:
     assert (name, answer.text) == ("attachment; filename=report.csv", "name,total\nAda,7\n")
 
 
+def signed_url(kitchen: Kitchen) -> None:
+    [rule] = json.loads(kitchen.recipe.blocks["json"])
+    bucket = Flask("bucket")
+    CorsGuard(bucket, origins=rule["AllowedOrigins"], methods=rule["AllowedMethods"])
+    bucket.add_url_rule("/7.csv", view_func=lambda: "name,total")
+    app = kitchen.app()
+    app.add_url_rule("/redirect", view_func=lambda: redirect(url))
+    servers = {API: app, "https://shop.s3.amazonaws.com": bucket}
+    browser = Browser(servers, page=APP)
+    url = browser.fetch(f"{API}/api/reports/7").assert_readable().json["url"]
+    assert browser.fetch(url).assert_readable().text == "name,total"
+    blocked = browser.fetch(f"{API}/redirect").assert_blocked("allow_origin_missing")
+    assert blocked.exchanges[-1].request_headers["Origin"] == "null"
+    CorsGuard().reconfigure(origins="*", app=bucket)
+    assert browser.fetch(f"{API}/redirect").assert_readable().text == "name,total"
+    browser.page = OTHER
+    browser.fetch(f"{API}/api/reports/7").assert_blocked()
+
+
 def upload(kitchen: Kitchen) -> None:
     """A preflight too, as with a listener, for POST without a header."""
     app = kitchen.app()
@@ -483,10 +502,13 @@ def sentry(kitchen: Kitchen) -> None:
     for _ in range(100):
         Browser(app, page="{OTHER}").fetch("{API}/api/users").assert_blocked()
     [event] = events
-    print(event["level"], event["logger"], event["logentry"]["formatted"])
+    entry = event["logentry"]
+    print(event["level"], event["logger"], entry["message"], entry["formatted"])
     """
     said = run(kitchen.folder, "-c", textwrap.dedent(code))
-    assert said.startswith(f"warning flask_corsguard GET /api/users from '{OTHER}': rejected")
+    template = "%sORIGIN_NOT_ALLOWED%s."  # by which Sentry groups
+    line = f"GET /api/users from '{OTHER}': rejected"
+    assert said.startswith(f"warning flask_corsguard {template} {line}")
 
 
 def json_lines(kitchen: Kitchen) -> None:
@@ -514,7 +536,7 @@ def open_routes(kitchen: Kitchen) -> None:
 def with_pytest(kitchen: Kitchen) -> None:
     kitchen.save()
     said = run(kitchen.folder, "-m", "pytest", "-p", "no:cacheprovider", "-q")
-    assert "2 passed" in said
+    assert "3 passed" in said
 
 
 def preflight_status(kitchen: Kitchen) -> None:
@@ -578,7 +600,8 @@ CHECKS: dict[str, Check] = {
     "JSON, with": post_json,
     "A request header": request_header,
     "A response header": response_header,
-    "A download": download,
+    "A download with": download,
+    "A download from S3": signed_url,
     "An upload": upload,
     "Errors that": errors,
     "Server-sent events": events,
@@ -601,6 +624,40 @@ CHECKS: dict[str, Check] = {
 def test_recipe(heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [recipe] = [each for name, each in RECIPES.items() if name.startswith(heading)]
     CHECKS[heading](Kitchen(recipe, tmp_path, monkeypatch))
+
+
+def test_sentry_gets_each_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes errors by itself."""
+    Kitchen(RECIPES["Sentry"], tmp_path, monkeypatch).save()
+    code = """
+    import logging
+    import sentry_sdk
+    events = []
+    init = sentry_sdk.init
+    sentry_sdk.init = lambda: init(
+        dsn="https://key@sentry.example/1", before_send=lambda event, hint: events.append(event))
+    from app import create_app
+    create_app()
+    for level in (logging.WARNING, logging.ERROR):
+        logging.getLogger("flask_corsguard").log(level, "a line")
+    print(*(event["level"] for event in events))
+    """
+    assert run(tmp_path, "-c", textwrap.dedent(code)) == "warning error\n"
+
+
+def test_web_views_keep_no_cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the recipe for mobile apps claims, even with ``SameSite=None``."""
+    app = Kitchen(
+        RECIPES["Login with a cookie: fetch credentials, axios withCredentials"],
+        tmp_path,
+        monkeypatch,
+    ).app()
+    app.config["SESSION_COOKIE_SAMESITE"] = "None"
+    CorsGuard().reconfigure(origins="https://localhost", app=app)
+    browser = Browser(app, page="https://localhost", engine="webkit")
+    ask = partial(browser.fetch, credentials="include")
+    ask(f"{API}/login", method="POST", json={"user": "ada"}).assert_readable()
+    assert ask(f"{API}/me").assert_readable().json == {"user": None}
 
 
 def test_every_recipe_is_checked() -> None:

@@ -126,6 +126,21 @@ def test_explain_of_a_whole_url(http, url, origin, outcome):
     assert guard.explain(url, origin=origin, app=app) == decisions[-1]
 
 
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_explain_with_its_arguments_swapped(app, slash):
+    """Whoever gives the page first is told what to type, rather than that no page has such an
+    origin."""
+    guard = CorsGuard(app, origins=SHOP)
+    with pytest.raises(CorsGuardError) as caught:
+        guard.explain(f"{SHOP}{slash}", origin="/api/x?a=1")
+    assert str(caught.value) == (
+        "guard.explain takes the URL first, and the page's origin by name: write"
+        f" guard.explain('/api/x?a=1', origin='{SHOP}')"
+    )
+    for url, origin in ((f"{SHOP}/x", "/y"), ("/x", "/y"), ("", "/"), (SHOP, "x"), (SHOP, SHOP)):
+        assert guard.explain(url, origin=origin) is not None
+
+
 def test_explain_where_the_host_decides(http):
     app = Flask("shop", host_matching=True, static_host="static.test")
     guard = CorsGuard(app, origins=SHOP)
@@ -210,6 +225,32 @@ def test_the_advice_of_explain_is_taken_once(name):
     assert explained().outcome is Outcome.ALLOWED, advice
     # Nothing is set in two places.
     assert not {key.lower() for key in config} & set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments", "words"),
+    [
+        (len, {}, "takes a URL as a string, not <built-in function len>"),
+        ("/", {"method": ["PUT"]}, "takes a method as a string, not ['PUT']"),
+        ("/", {"origin": [SHOP]}, f"takes an origin as a string, not ['{SHOP}']"),
+        ("localhost:5000/x", {}, "is a path. For the URL, write http://localhost:5000/x"),
+        ("127.0.0.1:5000", {}, "is a path. For the URL, write http://127.0.0.1:5000"),
+        ("api.example.com/x", {}, "is a path. For the URL, write https://api.example.com/x"),
+        ("/x/<int:id>", {}, "is a rule. Write a URL, with a value for each variable"),
+        ("/x/<id>", {}, "is a rule. Write a URL, with a value for each variable"),
+        ("GET /x", {}, "is not a URL. Give the method by itself"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_explain_cannot_take(app, url, arguments, words):
+    with pytest.raises(CorsGuardError) as caught:
+        CorsGuard(app, origins=SHOP).explain(url, **{"origin": SHOP, **arguments})
+    assert str(caught.value).endswith(words)
+
+
+@pytest.mark.parametrize("url", ["x", "favicon.ico", "v1.0/x", "/x?next=http://a:1/", "/a:1", ""])
+def test_odd_urls(app, url):
+    assert CorsGuard(app, origins=SHOP).explain(url, origin=SHOP).outcome is Outcome.ALLOWED
 
 
 def test_explain_runs_nothing(app, heard, log_lines):

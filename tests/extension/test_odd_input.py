@@ -158,6 +158,15 @@ def view():
             r"'.*\\.css' is a regular expression, and matches no file: write a glob, such as"
             " for_files('static', '*.woff2')",
         ),
+        (
+            lambda guard: guard.for_files("static", ["*.css", "*.ttf"]),
+            "takes strings, not ['*.css', '*.ttf']. Write for_files('static', '*.css', '*.ttf',"
+            " ...)",
+        ),
+        (
+            lambda guard: guard.for_endpoint(["a", "b"]),
+            "takes strings, not ['a', 'b']. Call for_endpoint for each of them",
+        ),
     ],
     ids=stable_id,
 )
@@ -165,6 +174,53 @@ def test_what_to_write_for_an_endpoint_or_a_file(mark, words):
     with pytest.raises(CorsGuardError) as caught:
         mark(CorsGuard())
     assert str(caught.value).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("glob", "why", "written"),
+    [
+        ("*.{woff,woff2}", "globs have no braces", "'*.woff', '*.woff2'"),
+        ("fonts/{a,b}/*", "globs have no braces", "'fonts/a/*', 'fonts/b/*'"),
+        ("*.woff2, *.ttf", "these are several globs", "'*.woff2', '*.ttf'"),
+        (".woff2", "that matches only a file of that name", "'*.woff2'"),
+        ("css", "that matches only a file of that name", "'*.css'"),
+        ("fonts/", "a name has no './'", "'fonts/*'"),
+        ("./fonts/", "a name has no './'", "'fonts/*'"),
+        ("./*.css", "a name has no './'", "'*.css'"),
+        ("**/*.css", "a name has no './'", "'*.css'"),
+        ("fonts/**/*.css", "a name has no './'", "'fonts/*.css'"),
+    ],
+)
+def test_what_is_no_glob(glob, why, written):
+    """The error has the line to write, which is right."""
+    with pytest.raises(CorsGuardError) as caught:
+        CorsGuard().for_files("static", glob, max_age=1)
+    assert f": {glob!r}: {why}" in str(caught.value)
+    assert str(caught.value).endswith(f". Write for_files('static', {written}, ...)")
+    CorsGuard().for_files("static", *written.strip("'").split("', '"), max_age=1)
+
+
+@pytest.mark.parametrize(
+    "glob", ["static/*.css", "a,b.css", "LICENSE", ".htaccess", "**.css", "[!a]*", "a/**/b.css"]
+)
+def test_odd_globs(glob):
+    CorsGuard().for_files("static", glob, max_age=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cors", " Write @cors(...), which is in flask_corsguard"),
+        ("exempt", " Write @cors_exempt, which is in flask_corsguard"),
+        ("for_pth", ""),
+    ],
+)
+def test_what_the_guard_has_not(name, hint):
+    with pytest.raises(AttributeError) as caught:
+        getattr(CorsGuard(), name)
+    expected = f"'CorsGuard' object has no attribute {name!r}"
+    assert str(caught.value) == (f"{expected}.{hint}" if hint else expected)
+    assert caught.value.name == name
 
 
 @pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])

@@ -535,7 +535,7 @@ IN_VAIN = {
     ),
     "its other key": (
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
-        "CORS_RESOURCES in app.config (the guard reads CORSGUARD_ORIGINS in app.config)",
+        "CORS_RESOURCES in app.config (the guard reads CORSGUARD_PATHS in app.config)",
     ),
     "its variable": (
         {}, {}, {"FLASK_CORS_ORIGINS": SHOP},
@@ -601,9 +601,72 @@ def test_what_is_set_in_vain_is_named_where_it_would_have_mattered(
     line = "".join(re.findall(r"  Ignored: (.*)\.\n", said))
     assert re.sub(r"[^\s(]*test_startup\.py:\d+", "LINE", line) == words
     site.test_client().get("/", headers={"Origin": SHOP})
-    assert (f". Ignored: {line}. " in log_lines()[0]) == bool(words)
+    assert (f". Ignored: {line}. " in log_lines()[-1]) == bool(words)
     for url in ("/own", "/other"):  # where a mark has a say in it
         assert "Without effect" not in guard.explain(url, origin=SHOP, app=site).explain()
+
+
+# constructor's arguments, configuration, variables, and what the log says
+OF_FLASK_CORS = {
+    "a key": (
+        {}, {"CORS_ORIGINS": SHOP}, {},
+        "CORS_ORIGINS in app.config (set CORSGUARD_ORIGINS instead)",
+    ),
+    "a variable": (
+        {}, {}, {"FLASK_CORS_ORIGINS": SHOP},
+        "FLASK_CORS_ORIGINS in the environment (set FLASK_CORSGUARD_ORIGINS instead)",
+    ),
+    "several": (
+        {"origins": SHOP}, {"CORS_SUPPORTS_CREDENTIALS": True}, {"FLASK_CORS_MAX_AGE": "5"},
+        "CORS_SUPPORTS_CREDENTIALS in app.config (set CORSGUARD_ALLOW_CREDENTIALS instead) or"
+        " FLASK_CORS_MAX_AGE in the environment (set FLASK_CORSGUARD_MAX_AGE instead)",
+    ),
+    "paths": (
+        {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
+        "CORS_RESOURCES in app.config (set CORSGUARD_PATHS instead)",
+    ),
+    "beside an argument": ({"origins": PARTNER}, {"CORS_ORIGINS": SHOP}, {}, ""),
+    "beside a policy": ({"policy": Policy()}, {"CORS_ORIGINS": SHOP}, {}, ""),
+    "beside the guard's key": ({}, {"CORS_ORIGINS": SHOP, "CORSGUARD_ORIGINS": PARTNER}, {}, ""),
+    "what a view's policy has": ({}, {"CORS_ORIGINS": [PARTNER]}, {}, ""),
+    "what is in force anyway": ({}, {"CORS_MAX_AGE": 600, "CORS_HEADERS": "Content-Type"}, {}, ""),
+    "nothing": ({}, {"CORS_ORIGINS": None, "CORS_METHODS": "", "CORS_EXPOSE_HEADERS": []}, {}, ""),
+    "what means nothing here": ({}, {"CORS_LOGGER": "x", "cors_origins": SHOP}, {}, ""),
+    "a variable that nothing has read": ({}, {}, {"CORS_ORIGINS": SHOP}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("own_marks")
+@pytest.mark.parametrize(
+    ("arguments", "config", "variables", "words"), OF_FLASK_CORS.values(), ids=OF_FLASK_CORS
+)
+@pytest.mark.parametrize("prepares", [True, False], ids=["prepare()", "the first request"])
+def test_keys_of_flask_cors_that_nothing_reads(
+    site, monkeypatch, log_lines, arguments, config, variables, words, prepares
+):
+    for module in ("flask_cors", "flask_corsguard.compat"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    site.config.update(config)
+    site.config.from_prefixed_env()
+    guard = CorsGuard(site, **arguments)
+    site.add_url_rule("/own", "own", cors(origins=PARTNER)(lambda: "ok"))
+    if prepares:
+        guard.prepare(site)
+    for _ in range(2):
+        site.test_client().get("/")
+    notice = f"the guard does not read {words}. If other code does, ignore this."
+    assert log_lines() == ([notice] if words else [])
+
+
+@pytest.mark.parametrize("module", ["flask_cors", "flask_corsguard.compat"])
+def test_keys_of_flask_cors_that_something_reads(site, monkeypatch, log_lines, module):
+    monkeypatch.setitem(sys.modules, module, sys)
+    site.config["CORS_ORIGINS"] = SHOP
+    CorsGuard(site)
+    site.test_client().get("/")
+    assert log_lines() == []
 
 
 @pytest.mark.parametrize("requested", ["PUT", "DELETE"])
@@ -768,6 +831,58 @@ def test_cors_without_parentheses(target, instead):
     assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
+@pytest.mark.parametrize(
+    ("target", "written"),
+    [
+        (view, "@cors(origins='*', max_age=5)"),
+        (Blueprint("api", __name__), "cors(origins='*', max_age=5)(blueprint)"),
+    ],
+    ids=["view", "blueprint"],
+)
+def test_a_target_beside_the_policy(target, written):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        cors(target, origins="*", max_age=5)
+    assert str(caught.value).endswith(f"takes only the policy in its parentheses. Write {written}")
+
+
+def test_cors_exempt_with_parentheses():
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: .* no parentheses: write @cors_exempt$"):
+        cors_exempt()
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields", "words"),
+    [
+        (cors_exempt, {}, "for_path cannot exempt: mark the view or blueprint with cors_exempt"),
+        (cors(origins="*"), {}, "Leave cors out: for_path('/x', origins='*')"),
+        (cors("partners"), {}, "Leave cors out: for_path('/x', 'partners')"),
+        (view, {}, "Give fields by name, such as for_path('/x', origins=['https://app.example."),
+        (7, {"max_age": 5}, "Give fields by name, such as for_path('/x', max_age=5)"),
+        (
+            None,
+            {},
+            "for_path('/x') changes nothing. Give it a policy or a field, such as for_path(",
+        ),
+    ],
+    ids=["exempt", "cors", "a name in cors", "view", "number", "nothing"],
+)
+def test_what_is_no_policy_of_a_path(policy, fields, words):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        CorsGuard().for_path("/x", policy, **fields)
+    assert words in str(caught.value)
+
+
+def test_one_function_for_two_routes(app):
+    """Each can have its own policy, but not by a mark on the function."""
+
+    def function():
+        return "ok"
+
+    app.add_url_rule("/a", "a", cors(origins="*")(function))
+    with pytest.raises(CorsGuardError, match=r"for another route, use guard\.for_endpoint\("):
+        app.add_url_rule("/b", "b", cors(max_age=5)(function))
+
+
 def test_cors_with_nothing_in_its_parentheses():
     with pytest.raises(CorsGuardError, match=r"cors\(\) changes nothing"):
         cors()
@@ -794,7 +909,7 @@ def test_origins_where_a_policy_belongs(policy, written):
     assert str(caught.value).endswith(f"Write cors({written})")
     with pytest.raises(CorsGuardError, match=LINE) as caught:
         CorsGuard().for_endpoint("me", policy)
-    assert str(caught.value).endswith(f"Write for_endpoint(..., {written})")
+    assert str(caught.value).endswith(f"Write for_endpoint('me', {written})")
 
 
 def test_an_origin_among_the_files():

@@ -37,7 +37,7 @@ class Row(NamedTuple):
 def rows() -> dict[str, Row]:
     """Every row of the page's tables, by its name."""
     found: dict[str, Row] = {}
-    for table in PAGE.read_text("utf-8").split("\n| beside ")[1:]:
+    for table in PAGE.read_text("utf-8").split("\n| extension ")[1:]:
         for line in table.partition("\n\n")[0].splitlines()[2:]:
             name, code, _ = (cell.strip() for cell in line.strip("|").split(" | "))
             assert name not in found, name

@@ -516,7 +516,7 @@ def test_every_sign(shop):
         ({"origins": SHOP, "methods": ()}, f"{SHOP}; no preflighted method"),
         ({"origins": SHOP, "expose_headers": "ETag"}, f"{SHOP}; exposes ETag"),
         ({"allow_headers": [*"ABCDEF"]}, "nobody; headers A B C D and 2 more"),
-        ({"answer_preflight": False}, "nobody; the app answers preflights"),
+        ({"answer_preflight": False}, "nobody; the app responds to preflights"),
         ({"origins": "http://localhost:*", "enforce": "all"}, "http://localhost:*; enforce=all"),
         ({"dangerously_let_views_override": True}, "nobody; views may override"),
     ],
@@ -653,7 +653,7 @@ def test_several_policies_in_words(app):
     assert "under 3 policies:" in page
     assert "<b>1</b> open to everyone" in page
     assert "<b>1</b> with the user" in page
-    assert "by this one of several policies" in page
+    assert "which of several policies decides" in page
 
 
 def test_several_policies_are_put_together_by_their_names(app):
@@ -1173,8 +1173,8 @@ def test_what_is_known_of_sources(app):
     CorsGuard(app, inspector=True, origins=[partners, gone])
     add(app)
     assert listed_sources(app) == [
-        "<partners>: not read; it admits nobody",
-        "gone: not read; it admits nobody",
+        "<partners>: not read yet; the next request that needs it will read it",
+        "gone: not read yet; the next request that needs it will read it",
     ]
     reject(app, path="/")
     first, second = listed_sources(app)
@@ -1184,6 +1184,19 @@ def test_what_is_known_of_sources(app):
     )
     assert "<partners>" not in get(app).text
     assert "<nobody>" not in get(app).text
+
+
+def test_a_source_that_no_request_has_needed_for_long(app):
+    """Nothing has failed: it will be read when it is needed."""
+    CorsGuard(app, inspector=True, origins=Rows("partners", [PARTNER]))
+    add(app)
+    reject(app, path="/")
+    (feed,) = app.extensions["corsguard"].current().feeds()
+    feed.stale_at = 0.0
+    (line,) = listed_sources(app)
+    assert line == (
+        "partners: 1 row, version <7>, N s old; the next request that needs it will read it"
+    )
 
 
 def test_the_cells_of_a_source(app):

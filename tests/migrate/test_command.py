@@ -251,7 +251,7 @@ def after(code: str) -> Any:
 
     heard: list[Any] = []
     migrated.heard = heard  # type: ignore[attr-defined]
-    return patch("flask_corsguard.migrate.migrate", migrated)
+    return patch("flask_corsguard.cli.migrate.migrate_code", migrated)
 
 
 class TestWhatTheComparisonFinds:
@@ -263,7 +263,7 @@ class TestWhatTheComparisonFinds:
         with after('"*"'):
             ran = run("migrate --write", "shop.py")
         assert ran.code == 1
-        assert "shop.py:2: wider: " in ran.out
+        assert "shop.py:4: wider: " in ran.out
         assert "fetch(" in ran.out
         assert ran.out.endswith("2 findings. Nothing has been written: pages could do more.\n")
         assert "Written:" not in ran.out
@@ -274,7 +274,7 @@ class TestWhatTheComparisonFinds:
             ran = run("migrate --write --accept-wider", "shop.py")
         assert ran.code == 0
         assert "wider\n" in ran.out
-        assert "shop.py:2: wider: " not in ran.out
+        assert "shop.py:4: wider: " not in ran.out
         assert "Written: shop.py" in ran.out
         assert '"*"' in (shop / "shop.py").read_text()
 
@@ -290,11 +290,20 @@ class TestWhatTheComparisonFinds:
             ran = run("migrate --write", "shop.py")
         assert ran.code == 1
         assert (
-            "shop.py:2: refused: after the migration, the app does not start: shop.py: "
+            "shop.py:4: refused: after the migration, the app does not start: shop.py: "
         ) in ran.out
         assert "has no path" in ran.out
         assert ran.out.endswith("Nothing has been written: the app would not start.\n")
         assert (shop / "shop.py").read_text() == SHOP
+
+    def test_the_call_is_named_even_if_only_the_import_changes(self, shop: Path) -> None:
+        code = SHOP.replace('["https', 'open("origins").read().split() or ["https')
+        (shop / "shop.py").write_text(code)
+        (shop / "origins").write_text("https://app.example.com/x")
+        ran = run("migrate", "shop.py")
+        assert (
+            "shop.py:4: refused: after the migration, the app does not start: shop.py: " in ran.out
+        )
 
     def test_what_the_codemod_is_told(self, shop: Path) -> None:
         with after('"*"') as replaced:

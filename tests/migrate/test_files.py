@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import signal
 import socket
@@ -21,12 +20,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flask_corsguard.migrate import _WANTED
 from flask_corsguard.migrate import files as module
 from flask_corsguard.migrate.files import Tree, WriteError, read_tree, write_files
 from flask_corsguard.migrate.findings import File
 
-WANTED = {b"CORS_": rb"CORS_[A-Z]", b"before_": rb"before_(app_)?request"}
+WORDS = (b"CORS_", b"before_request")
 USE = b"from flask_cors import CORS\n"
 ODD = os.fsdecode(b"caf\xe9.py")
 
@@ -38,7 +36,7 @@ def write(path: Path, data: bytes | str = USE) -> Path:
 
 
 def read(path: Path) -> Tree:
-    return read_tree(path, WANTED)
+    return read_tree(path, WORDS)
 
 
 def names(tree: Tree, top: Path) -> list[str]:
@@ -60,11 +58,6 @@ class TestWhatIsRead:
         assert names(tree, tmp_path) == ["b.py", ODD, "a/deep/c.py"]
         assert (tree.findings, tree.notes) == ((), ())
         assert tree == read(tmp_path)
-
-    def test_the_words_of_the_codemod_are_in_their_patterns(self) -> None:
-        """Otherwise files would be left out that the pattern finds."""
-        for word, pattern in _WANTED.items():
-            assert word.lower() in re.sub(rb"\\(\W)", rb"\1", pattern).lower()
 
     @pytest.mark.parametrize(
         "folder",
@@ -369,7 +362,7 @@ class TestOtherFiles:
         (".flaskenv.env", "FLASK_CORS_MAX_AGE=1\n"): "otherwise write FLASK_CORSGUARD_MAX_AGE.",
         (".env.production", "export CORS_RESOURCES=x\n"): "write CORSGUARD_PATHS.",
         ("config.toml", "CORS_SUPPORTS_CREDENTIALS = true\n"): "write CORSGUARD_ALLOW_CREDENTIALS.",
-        ("docker-compose.yaml", "x:\n  - CORS_SEND_WILDCARD=1\n"): "2: CORS_SEND_WILDCARD: take it",
+        ("docker-compose.yaml", "x:\n  - CORS_SEND_WILDCARD=1\n"): "2: CORS_SEND_WILDCARD: remove",
         ("config.json", '{"CORS_AUTOMATIC_OPTIONS": 1}'): "write CORSGUARD_ANSWER_PREFLIGHT.",
         ("app.ini", "CORS_METHODS=GET\n"): "write CORSGUARD_METHODS.",
         ("Dockerfile", "FROM x\nENV CORS_ALLOW_HEADERS=X\n"): "2: CORS_ALLOW_HEADERS",

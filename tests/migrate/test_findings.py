@@ -79,6 +79,17 @@ def test_the_place_is_left_alone(code: str, text: str, tmp_path: Path) -> None:
         assert "\n" not in finding.message
 
 
+def test_what_else_is_left_alone_is_named(tmp_path: Path) -> None:
+    text = (
+        f"{APP}{VIEW}CORS(app, resources=7)\n@app.get('/y')\n@cross_origin()\ndef y(): return ''\n"
+    )
+    (tmp_path / "app.py").write_text(text)
+    migration = migrate(tmp_path)
+    assert [finding.line for finding in migration.findings] == [6]
+    [note] = migration.notes
+    assert note.endswith(f"a finding: {tmp_path / 'app.py'}:8.")
+
+
 COMPAT = "flask_corsguard.compat"
 CALL = f"CorsGuard(app, {LIST}, allow_headers=['*', 'Authorization']"
 # What becomes of a module: the line of a note about it, what the note says, and the new code
@@ -121,7 +132,7 @@ CARRIED = [
     (f"{APP}CORS(app, {LIST}, allow_headers=['X-.*'])\n", 4, "not the name", "allow_headers=[]"),
     (
         f"{APP}CORS(app, {LIST}, allow_headers=['Access-Control-Allow-Origin', 'X-Token'])\n",
-        4, "is taken out", "allow_headers=['X-Token']",
+        4, "is removed", "allow_headers=['X-Token']",
     ),
     (
         f"{APP}CORS(app, resources=r'/api/*', {LIST})\n",

@@ -270,7 +270,7 @@ REMEDIES = {
     "nothing, and a header": (
         [OWN, Policy(origins=B)],
         CorsRequest("ODD:", "PUT", preflight=True, requested_headers="x-a"),
-        "no setting can: no page in a browser",
+        "no setting can, because no page in a browser",
     ),
     "a method": (
         [OWN, PUBLIC],

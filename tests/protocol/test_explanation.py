@@ -66,7 +66,7 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      "the origin is listed in deny_origins", "deny_origins=[]"),
     ({"origins": A}, CorsRequest("evil", "GET"),
      "browsers never send an origin like this: it is not scheme://host[:port] in lower case",
-     "no setting can: no page in a browser sends this origin"),
+     "no setting can, because no page in a browser sends this origin"),
     ({"origins": A}, CorsRequest(A, "DELETE", preflight=True),
      "no route at this URL accepts DELETE", "add a route that accepts DELETE at this URL"),
     ({"origins": A, "methods": "PUT"}, CorsRequest(A, "DELETE", preflight=True),
@@ -98,8 +98,8 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
      "the page wants to send authorization; the policy allows * ('*' never covers Authorization)",
      'allow_headers=["*", "Authorization"]'),
     ({"origins": A}, CorsRequest(A, "GET", "", True, "x y"),
-     "the requested headers are not a list of header names, or more than 4096 characters, 128"
-     " names or, with empty ones, 256",
+     "the requested headers are not a list of header names, or they have more than 4096 characters,"
+     " 128 names, or 256 names counting empty ones",
      "have the page send fewer or shorter header names"),
     ({"origins": A}, CorsRequest(A, "GET", "", True, None, True),
      "the browser asks whether a public page may reach this private network",

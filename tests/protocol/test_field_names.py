@@ -23,6 +23,7 @@ OURS = {
     " ORIGINS whitelist allowlist origin_regex origin_regex_whitelist trusted_origins"
     " AllowOriginVaryRequestFunc AllowOriginWithContextFunc",
 }
+OF_THE_APP = "It is for the whole app, not for one policy: "
 DO = {
     "Write origins='*'.": "allow_all allow_all_origins AllowAnyOrigin CORS_ORIGIN_ALLOW_ALL",
     "Write methods='*'.": "AllowAnyMethod allow_all_methods",
@@ -53,11 +54,11 @@ DO = {
     "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a single"
     " underscore there: FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
     **{
-        f"It belongs to the app, not to a policy: CorsGuard(app, {name}=...).": name
+        f"{OF_THE_APP}CorsGuard(app, {name}=...).": name
         for name in ("inspector", "policies", "report_only", "self_origins")
     },
     **{
-        f"It belongs to the app, not to a policy: app.config['CORSGUARD_{key}'] = ...": key.lower()
+        f"{OF_THE_APP}app.config['CORSGUARD_{key}'] = ...": key.lower()
         for key in ("AUDIT_ACCEPT", "INSPECTOR_CHECK", "LOG_REJECTIONS", "PATHS", "SETTINGS_FILE")
     },
 }  # fmt: skip
@@ -126,14 +127,14 @@ KNOWN = f"Known: {', '.join(sorted(key for key in KEYS if 'DANGEROUSLY' not in k
         ("PREFLIGHT_CONTINUE", "Write CORSGUARD_ANSWER_PREFLIGHT = False.", None),
         (
             "POLICIES_PARTNERS_ORIGINS",
-            "CORSGUARD_POLICIES is a mapping; in a variable, two underscores lead to what is in it:"
+            "CORSGUARD_POLICIES is a mapping; in a variable, two underscores lead to its keys:"
             " FLASK_CORSGUARD_POLICIES__partners__origins.",
             None,
         ),
         (
             "REPORT_ONLY_ORIGINS",
-            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to what is in"
-            " it: FLASK_CORSGUARD_REPORT_ONLY__origins.",
+            "CORSGUARD_REPORT_ONLY is a mapping; in a variable, two underscores lead to its keys:"
+            " FLASK_CORSGUARD_REPORT_ONLY__origins.",
             None,
         ),
     ],

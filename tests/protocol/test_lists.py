@@ -99,7 +99,7 @@ def test_a_list_of_nothing(field: str, value: Any) -> None:
 )
 def test_an_empty_entry(field: str, value: Any, suggestion: str | None) -> None:
     """The correction is the whole list, unless it is long or not of strings alone."""
-    message = f"{value!r} has an empty entry: is there a comma too many, or a variable unset?"
+    message = f"{value!r} has an empty item: is there a comma too many, or a variable unset?"
     message += f" Write {suggestion}." if suggestion else " Take it out."
     code = "origin_empty" if "origins" in field else "name_empty"
     assert problems_of(field, value) == [(code, message, suggestion)]
@@ -185,10 +185,10 @@ FORM = "is not a string, a compiled pattern, a function or a source."
          "'https://a.com'"),
         ("origins", [b"https://a.com"], "origin_type", f"{FORM} Write 'https://a.com'.", None),
         ("origins", [None], "origin_type", f"{FORM} Is a variable unset?", None),
-        ("origins", [[A]], "origin_type", f"{FORM} Put what is in it into the list itself.", None),
+        ("origins", [[A]], "origin_type", f"{FORM} Put its items into the list itself.", None),
         ("methods", [None], "wrong_type", "is not a string. Is a variable unset?", None),
         ("allow_headers", [("X-A",)], "wrong_type",
-         "is not a string. Put what is in it into the list itself.", None),
+         "is not a string. Put its items into the list itself.", None),
         ("allow_headers", [re.compile("X")], "wrong_type",
          "is not a string. Names cannot be patterns: list each one.", None),
     ],

@@ -85,13 +85,13 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
         for fields in ({}, {"origins": A}, {"origins": "*"}, {"origins": "*", "deny_origins": A})
     ),
     ({"origins": ["*", A]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+     ["origins: '*' must be the only item: it makes the other items meaningless. Write '*' for"
       f' all, or ["{A}"] for only these. [wildcard_not_alone]']),
     ({"origins": ["*", re.compile("x")]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+     ["origins: '*' must be the only item: it makes the other items meaningless. Write '*' for"
       " all, or take it out. [wildcard_not_alone]"]),
     ({"origins": ["*", one]},
-     ["origins: '*' must be the only entry: it makes the other entries meaningless. Write '*' for"
+     ["origins: '*' must be the only item: it makes the other items meaningless. Write '*' for"
       " all, or take it out. [wildcard_not_alone]"]),
     ({"origins": "https://*"},
      ["origins: 'https://*': a wildcard can stand only for whole sub-domains"
@@ -115,7 +115,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " origin that the user has installed could act as the user. List your own program, such as"
       " 'moz-extension://its-own-id'. [credentials_any_host]",
       "origins: 'moz-extension://*' with enforce='all': anything with a moz-extension origin"
-      " that the user has installed would be let past. List your own program, such as"
+      " that the user has installed would be let through. List your own program, such as"
       " 'moz-extension://its-own-id'. [enforce_any_host]"]),
     ({"origins": "https://*example.com"},
      ["origins: 'https://*example.com': anybody can register a name under 'com' that the"
@@ -171,7 +171,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"origins": [5]},
      ["origins: 5 is not a string, a compiled pattern, a function or a source. [origin_type]"]),
     ({"origins": f"{A},"},
-     [f"origins: '{A},' has an empty entry: is there a comma too many, or a variable unset?"
+     [f"origins: '{A},' has an empty item: is there a comma too many, or a variable unset?"
       f' Write ["{A}"]. [origin_empty]']),
     ({"methods": ","},
      ["methods: ',' names nothing: is a variable unset? Give a list, such as [\"PUT\","
@@ -236,7 +236,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["methods: 'G ET' is not an HTTP method name: commas separate names. Write"
       ' ["G", "ET"]. [method_malformed]']),
     ({"methods": ["*", "PUT"]},
-     ["methods: '*' must be the only entry: it makes the other methods meaningless. Write '*' for"
+     ["methods: '*' must be the only item: it makes the other methods meaningless. Write '*' for"
       ' all, or ["PUT"] for only these. [wildcard_not_alone]']),
     ({"methods": [1]},
      ["methods: 1 is not a string. [wrong_type]"]),
@@ -253,7 +253,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["allow_headers: browsers never let a page set Cookie. Leave it out. [header_forbidden]"]),
     ({"allow_headers": "Access-Control-Allow-Origin"},
      ["allow_headers: Access-Control-Allow-Origin is a response header, which the guard writes."
-      " Leave it out, both here and from the headers that the page sends. [header_is_response]"]),
+      " Leave it out here, and out of the headers that the page sends. [header_is_response]"]),
     ({"expose_headers": "X:Y"},
      ["expose_headers: 'X:Y' is not a header name: it has a colon. Write 'X'."
       " [header_malformed]"]),
@@ -267,7 +267,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["expose_headers: Access-Control-Max-Age is only for the browser itself. Leave it out."
       " [header_forbidden]"]),
     ({"expose_headers": ["*", "X-A"]},
-     ["expose_headers: '*' must be the only entry: it makes the other names meaningless."
+     ["expose_headers: '*' must be the only item: it makes the other names meaningless."
       " Write '*' for all, or [\"X-A\"] for only these. [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
      ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."

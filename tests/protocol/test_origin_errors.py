@@ -182,7 +182,7 @@ SENTENCES: list[tuple[str, str]] = [
      "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
      " write https://host or https://*.host"),
     ("example.com", "an origin starts with its scheme, such as https://"),
-    ("*://a.com", "the scheme cannot be a wildcard; list one entry for each scheme"),
+    ("*://a.com", "the scheme cannot be a wildcard; list one item for each scheme"),
     ("HTTPS://a.com", "browsers send origins in lower case, so this would never match"),
     ("https://A.com", "browsers send origins in lower case, so this would never match"),
     ("ht_tps://a.com", "'ht_tps' is not a scheme"),

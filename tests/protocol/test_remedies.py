@@ -250,11 +250,12 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
         f' raw_origins=["ws://a.example:80"] {SET}',
     ),
     "perhaps cut": (
-        {}, ask("app://" + "a" * 400), "no setting can: no page in a browser sends this origin"
+        {}, ask("app://" + "a" * 400),
+        "no setting can, because no page in a browser sends this origin"
     ),
     "malformed": (
         {}, ask("https://a.example/", names="x-a"),
-        "no setting can: no page in a browser sends this origin; in explain(), pass"
+        "no setting can, because no page in a browser sends this origin; in explain(), pass"
         " origin='https://a.example'",
     ),
     "null": (
@@ -286,20 +287,20 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "a long list": (
         {"origins": [f"https://{n}.example" for n in range(5000)]}, ask(),
-        f'add "{A}" to origins, which has 5,000 entries {SET}',
+        f'add "{A}" to origins, which has 5,000 items {SET}',
     ),
     "long entries": (
         {"origins": [f"https://{'x' * 60}.{n}.example" for n in range(10)]}, ask(),
-        f'add "{A}" to origins, which has 10 entries {SET}',
+        f'add "{A}" to origins, which has 10 items {SET}',
     ),
     "many headers": (
         {"origins": A}, ask(names=",".join(f"x-{n:02}" for n in range(30))),
         'add "X-00", "X-01", "X-02", "X-03", "X-04" and 25 more to allow_headers, which has 1'
-        f" entries {SET}",
+        f" item {SET}",
     ),
     "denied by many": (
         {"origins": A, "deny_origins": [A, *(f"https://{n}.example" for n in range(30))]}, ask(),
-        f"remove the entry that covers the origin from deny_origins {SET}",
+        f"remove the item that covers the origin from deny_origins {SET}",
     ),
     "denied, and a pattern lists it": (
         {"origins": re.compile(".*"), "deny_origins": [A, B]}, ask(), f'deny_origins=["{B}"] {SET}',
@@ -310,11 +311,11 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "denied with others": (
         {"origins": A, "deny_origins": "https://*.example"}, ask(),
-        f"deny_origins=[] {SET}; mind that 'https://*.example' denied other origins too",
+        f"deny_origins=[] {SET}; note that 'https://*.example' denied other origins too",
     ),
     "denied twice": (
         {"origins": A, "deny_origins": ["https://*.example", re.compile(".*")]}, ask(),
-        f"deny_origins=[] {SET}; mind that 'https://*.example' and re.compile('.*') denied other"
+        f"deny_origins=[] {SET}; note that 'https://*.example' and re.compile('.*') denied other"
         " origins too",
     ),
     "denied by one of 20": (
@@ -363,7 +364,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "21 names": (
         {"origins": A, "allow_headers": [f"X-{n}" for n in range(18)]}, ask(names="x-a,x-b,x-c"),
-        f'add "X-A", "X-B", "X-C" to allow_headers, which has 18 entries {SET}',
+        f'add "X-A", "X-B", "X-C" to allow_headers, which has 18 items {SET}',
     ),
     "a callable beside many": (
         {"origins": [*(f"https://{n}.example" for n in range(19)), customers]}, ask(),

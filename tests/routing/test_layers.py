@@ -110,6 +110,16 @@ def _unknown_endpoint(app, guard):
     guard.for_endpoint("indexx", max_age=5)
 
 
+def _an_endpoint_that_is_a_blueprint(app, guard):
+    app.register_blueprint(Blueprint("api", __name__))
+    guard.for_endpoint("api", max_age=5)
+
+
+def _a_blueprint_that_is_an_endpoint(app, guard):
+    app.add_url_rule("/", "index", lambda: "ok")
+    guard.for_blueprint("index", max_age=5)
+
+
 def _lost_mark(app, guard):
     view = app.get("/")(not_a_class)
     cors(origins=SHOP)(functools.wraps(view)(lambda: view()))
@@ -153,6 +163,14 @@ PROBLEMS = {
     _unknown_endpoint: (
         ("unknown_endpoint", "endpoint", "indexx", "'index'", "LINE"),
         "there is no endpoint 'indexx'. Did you mean 'index'?",
+    ),
+    _an_endpoint_that_is_a_blueprint: (
+        ("unknown_endpoint", "endpoint", "api", None, "LINE"),
+        "'api' is a blueprint. Write guard.for_blueprint('api', ...).",
+    ),
+    _a_blueprint_that_is_an_endpoint: (
+        ("unknown_blueprint", "blueprint", "index", None, "LINE"),
+        "'index' is an endpoint. Write guard.for_endpoint('index', ...).",
     ),
     _lost_mark: (
         ("lost_mark", "cors", "not_a_class", None, "view not_a_class"),
@@ -269,6 +287,17 @@ def test_a_mark_that_comes_too_late(app, http):
         with pytest.raises(CorsGuardError) as caught:
             mark(*names, max_age=5)
         assert _without_line(str(caught.value)) == (
-            "LINE: this guard's policies are already in force, since prepare() or the first request"
-            " to one of its apps; move this above guard.prepare(), to where the app is set up"
+            f"LINE: this guard's policies are already in force, since the first request to {app!r};"
+            " move this before it, to where the app is set up"
         )
+
+
+def test_a_mark_after_prepare(app):
+    guard = CorsGuard(app)
+    guard.prepare()
+    with pytest.raises(CorsGuardError) as caught:
+        guard.for_path("/index", max_age=5)
+    assert _without_line(str(caught.value)) == (
+        "LINE: this guard's policies are already in force, since guard.prepare() at LINE; move this"
+        " before it, to where the app is set up"
+    )

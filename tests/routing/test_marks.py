@@ -12,7 +12,17 @@ import pytest
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView, View
 
-from flask_corsguard import CorsGuard, Policy, PolicyError, cors, cors_exempt, current_decision
+from flask_corsguard import (
+    CorsGuard,
+    CorsGuardError,
+    Policy,
+    PolicyError,
+    cors,
+    cors_exempt,
+    current_decision,
+    decorators,
+)
+from flask_corsguard.audit.run import audit
 from flask_corsguard.decorators import all_marked, mark_of
 from flask_corsguard.routing.layers import unrouted_marks
 
@@ -623,7 +633,7 @@ def test_marks_that_no_route_has(app, build):
     kept, names = build(app)
     unrouted = unrouted_marks(app)
     found = [
-        re.search(r"leads to (.*)\. Register", each.message)[1]
+        re.search(r"leads to (.*?)\. ", each.message)[1]
         .removeprefix(f"{__name__}.")
         .removeprefix(f"{build.__name__}.<locals>.")
         for each in unrouted
@@ -660,6 +670,260 @@ def test_what_is_said_of_a_mark_that_no_route_has(app):
         " decorators around it. If it belongs to another app, ignore this."
     )
     assert kept
+
+
+# Marks that are on nothing. Each of these calls cors(...); and whether it is named.
+
+
+def _without_the_at(app):
+    cors(origins=SHOP)
+    app.add_url_rule("/", "index", view())
+    return None, 1
+
+
+def _given_to_a_variable(app):
+    """It may be applied yet."""
+    return cors(origins=SHOP), 0
+
+
+def _in_a_variable_that_is_gone(app):
+    partners = cors(origins=PARTNER)
+    assert callable(partners)
+    return None, 1
+
+
+def _applied_to_several(app):
+    partners = cors(origins=PARTNER)
+    app.add_url_rule("/a", "a", partners(view()))
+    app.add_url_rule("/b", "b", partners(view()))
+    return None, 0
+
+
+def _applied_by_the_class(app):
+    class Page(View):
+        decorators = (cors(origins=SHOP),)
+
+        def dispatch_request(self):
+            return "ok"
+
+    app.add_url_rule("/", view_func=Page.as_view("index"))
+    return None, 0
+
+
+def _on_a_blueprint(app):
+    app.register_blueprint(cors(origins=SHOP)(Blueprint("api", __name__)))
+    return None, 0
+
+
+def _applied_in_one_of_two_apps(app):
+    """As by a factory that does not always use it."""
+    for number in range(2):
+        mark = cors(origins=SHOP)
+        if number == 0:
+            app.add_url_rule("/", "index", mark(view()))
+    return None, 0
+
+
+def _in_none_of_two_apps(app):
+    for _ in range(2):
+        cors(origins=SHOP)
+    return None, 1
+
+
+def _on_what_cannot_be_marked(app):
+    with pytest.raises(CorsGuardError):
+        cors(origins=SHOP)(5)
+    return None, 0
+
+
+def _with_a_mistake(app):
+    with pytest.raises(PolicyError):
+        cors(origins="shop.example")
+    return None, 0
+
+
+ON_NOTHING = [
+    _without_the_at, _given_to_a_variable, _in_a_variable_that_is_gone, _applied_to_several,
+    _applied_by_the_class, _on_a_blueprint, _applied_in_one_of_two_apps, _in_none_of_two_apps,
+    _on_what_cannot_be_marked, _with_a_mistake,
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("own_marks")
+@pytest.mark.parametrize("call", ON_NOTHING, ids=lambda call: call.__name__[1:])
+def test_marks_on_nothing(app, call):
+    CorsGuard(app)
+    kept, number = call(app)
+    assert [each.has_target for each in unrouted_marks(app)] == [False] * number
+    del kept
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_what_is_said_of_a_mark_on_nothing(app, log_lines):
+    guard = CorsGuard(app)
+    _without_the_at(app)
+    guard.prepare()
+    (line,) = log_lines()
+    line_number = _without_the_at.__code__.co_firstlineno + 1
+    assert re.sub(r" \S*(?=test_marks\.py:)", " ", line) == (
+        f"cors(...) at test_marks.py:{line_number} has no effect: it is not applied to anything."
+        " Write @cors(...) directly above the view, or cors(...)(blueprint)."
+    )
+
+
+@pytest.mark.usefixtures("own_marks")
+def test_memory_for_marks_on_nothing_is_bounded(app, monkeypatch):
+    """By place, and in all. Where there is no room, nothing is said, rather than what is wrong."""
+    monkeypatch.setattr("flask_corsguard.decorators._MOST_PLACES", 3)
+    CorsGuard(app)
+    kept = []
+    for name in "abcde":
+        code = compile("found = cors(max_age=5)\nif found and used: found(view())", name, "exec")
+        for used in (False, name in "ae"):
+            exec(code, {"cors": cors, "view": view, "used": used})
+        kept.append(code)
+    assert [each.location for each in unrouted_marks(app)] == ["b:1", "c:1"]
+    assert sorted(decorators._returned) == ["a:1", "b:1", "c:1"]
+
+
+@pytest.mark.usefixtures("own_marks")
+@pytest.mark.parametrize(
+    ("build", "instead"),
+    [
+        (_overridden, "Items.get overrides it, and has no mark: mark that."),
+        (_no_handler, "It handles no method of a route: mark Items, or a handler method of it."),
+        (_other_methods, "It handles no method of a route: mark Items, or a handler method of it."),
+        (
+            _an_error_handler,
+            "It is not a view: what it returns has the policy of the requested route. Mark that.",
+        ),
+    ],
+    ids=lambda build: getattr(build, "__name__", "")[1:],
+)
+def test_what_to_mark_instead(app, build, instead):
+    CorsGuard(app)
+    kept, _ = build(app)
+    (unrouted,) = unrouted_marks(app)
+    assert unrouted.message.replace(f"{build.__name__}.<locals>.", "").endswith(f". {instead}")
+    del kept
+
+
+# Marks on functions that several endpoints have. Each of these returns those that are named.
+
+
+def _meant_for_one(app):
+    function = view()
+    app.add_url_rule("/public", "public", cors(origins="*")(function))
+    app.add_url_rule("/private", "private", function)
+    return [["public", "private"]]
+
+
+def _above_the_function(app):
+    @app.get("/a", endpoint="a")
+    @app.get("/b", endpoint="b")
+    @cors(
+        origins=SHOP,
+    )
+    def function():
+        return "ok"
+
+    return []
+
+
+def _two_routes_of_one_endpoint(app):
+    function = app.get("/a", endpoint="a")(app.get("/b", endpoint="a")(view()))
+    cors(origins=SHOP)(function)
+    return []
+
+
+def _a_blueprint_twice(app):
+    api = Blueprint("api", __name__)
+    api.add_url_rule("/x", "x", cors(origins=SHOP)(view()))
+    for name in ("one", "two"):
+        app.register_blueprint(api, name=name, url_prefix=f"/{name}")
+    return []
+
+
+def _a_class_twice(app):
+    class Items(MethodView):
+        get = view()
+
+    cors(origins=SHOP)(Items)
+    app.add_url_rule("/a", view_func=Items.as_view("a"))
+    app.add_url_rule("/b", view_func=Items.as_view("b"))
+    return []
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        _meant_for_one, _above_the_function, _two_routes_of_one_endpoint, _a_blueprint_twice,
+        _a_class_twice,
+    ],
+    ids=lambda build: build.__name__[1:],
+)  # fmt: skip
+def test_marks_of_several_endpoints(app, log_lines, build):
+    guard = CorsGuard(app)
+    named = build(app)
+    guard.prepare()
+    lines = [re.sub(r"\S*test_marks\.py:\d+", "LINE", line) for line in log_lines()]
+    assert [line for line in lines if "same function" in line] == [
+        f"@cors at LINE applies to the endpoints {', '.join(names)}, which have the same function."
+        f" For one of them, write guard.for_endpoint({names[0]!r}, ...) instead; for all, write it"
+        " as a decorator above the function."
+        for names in named
+    ]
+    findings = [f for f in audit(app).findings if f.code == "shared_mark"]
+    assert len(findings) == len(named)
+
+
+# Marks on what a running app serves
+
+
+@pytest.mark.parametrize("kind", ["view", "class", "method"])
+@pytest.mark.parametrize("how", ["prepare", "request"])
+def test_a_mark_after_the_first_request(app, http, kind, how):
+    """It would count from the next reconfigure() on."""
+
+    class Items(MethodView):
+        def get(self):
+            return "ok"
+
+    function = view()
+    target = {"view": function, "class": Items, "method": Items.get}[kind]
+    guard = CorsGuard(app)
+    app.add_url_rule("/", "index", function)
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    guard.prepare() if how == "prepare" else http.send(app, "/")
+    for mark in (cors(origins="*"), cors_exempt):
+        with pytest.raises(CorsGuardError, match=r"test_marks.py:\d+: .* is a view of <Flask") as e:
+            mark(target)
+    assert str(e.value).endswith(
+        "whose policies are already in force; move this to where the app is set up"
+    )
+    guard.reconfigure(max_age=5)
+    assert http.readers(app, "/") == http.readers(app, "/items") == []
+
+
+def test_a_mark_that_a_running_app_has_already(app, http):
+    """As by a factory that runs again; and one on what no running app serves."""
+    mark, function = cors(origins=SHOP), view()
+    CorsGuard(app)
+    app.add_url_rule("/", "index", mark(function))
+    assert http.readers(app, "/") == [SHOP]
+    assert mark(function) is function
+    assert cors(origins=PARTNER)(view())
+
+
+def test_a_late_rule_whose_mark_is_wrong(app):
+    """The error is not shown as one about late rules."""
+    guard = CorsGuard(app)
+    guard.prepare()
+    app.add_url_rule("/late", "late", cors("partners")(view()))
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(PolicyError) as caught:
+        app.test_client().get("/late")
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.usefixtures("own_marks")

@@ -280,6 +280,30 @@ def test_the_form_of_a_refusal(app, http, heard, accept, expected, debug):
     assert len(response.data) < 1000
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "is_port"),
+    [
+        ("https://www.example.com:8443", "www.example.com", True),
+        ("https://www.example.com", "WWW.example.com:8080", True),
+        ("http://[::1]:5173", "[::1]:5000", True),
+        ("https://www.example.com:8443", "backend", False),
+        ("ftp://www.example.com:8443", "www.example.com", False),
+        ("https://other.example:8443", "www.example.com", False),
+        ("null", "www.example.com", False),
+        ("https://", "", False),
+    ],
+)
+def test_what_is_said_of_a_port(app, http, log_lines, origin, host, is_port):
+    guarded(app, enforce="unsafe")
+    http.send(app, "/x", origin, method="POST", environ={"HTTP_HOST": host})
+    [line] = log_lines()
+    assert (
+        "(only the port differs; if a proxy drops it, have it send the whole host, in nginx"
+        " $http_host)." in line
+    ) is is_port
+    assert ("(if that is wrong, use ProxyFix or set self_origins)." in line) is not is_port
+
+
 def test_what_a_page_shows_is_escaped(app, http):
     app.debug = True
     guarded(app, enforce="unsafe")

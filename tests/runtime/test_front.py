@@ -439,6 +439,7 @@ def test_a_callable_leaves_the_body_to_what_responds() -> None:
         ([], "no path is given"),
         (None, "a list of paths"),
         (3, "a list of paths"),
+        ({"/api": {"origins": "*"}}, r"The policies of paths are given by guard\.for_path\("),
         ([3], "a path must be a string"),
         (["static"], "a path begins with a slash"),
         (["/a*"], "not a pattern"),
@@ -450,6 +451,13 @@ def test_paths_that_cannot_be_used(paths: Any, words: str) -> None:
     with pytest.raises(PolicyError, match=words) as caught:
         guard.wsgi(app.wsgi_app, paths=paths)
     assert "test_front.py:" in str(caught.value)
+
+
+def test_a_front_that_is_inside_its_app() -> None:
+    app, guard = made()
+    app.wsgi_app = guard.wsgi(app, paths="/")
+    with pytest.raises(CorsGuardError, match=r"Write app\.wsgi_app = guard\.wsgi\(app\.wsgi_app, "):
+        Client(app).get("/a", headers={"Origin": SHOP})
 
 
 async def _asgi(scope: Any, receive: Any, send: Any) -> None:

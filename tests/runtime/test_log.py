@@ -81,6 +81,29 @@ def test_one_line_for_a_refused_preflight(shop, http, log_lines, method, headers
     assert [part for part in parts if part not in line] == []
 
 
+@pytest.mark.parametrize("debug", [False, True])
+def test_one_template_for_each_reason(shop, http, caplog, debug):
+    """What groups lines by their template, as Sentry does, groups them by reason."""
+    shop.debug = debug
+    http.send(shop, "/x", PARTNER)
+    http.send(shop, "/x%25s(ORIGIN_NOT_ALLOWED)", "https://other.example")
+    http.preflight(shop, "/api/y", PARTNER, "PUT", None)
+    http.send(shop, "/x", "null")
+    http.preflight(shop, "/x", SHOP, "DELETE", None)
+    state_of(shop).change_settings(  # so that it is refused
+        lambda old: old._replace(default=old.default.derive(enforce="unsafe"))
+    )
+    http.send(shop, "/x", PARTNER, method="PUT")
+
+    own, null, method = (
+        f"%s{reason}%s." for reason in ("ORIGIN_NOT_ALLOWED", "ORIGIN_NULL", "METHOD_NOT_ALLOWED")
+    )
+    assert [record.msg for record in caplog.records] == [own, own, own, null, method, own]
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[1].startswith("GET /x%s(ORIGIN_NOT_ALLOWED) from 'https://other.example': reject")
+    assert lines[3].startswith("GET /x from 'null': rejected (ORIGIN_NULL) by the default policy (")
+
+
 def test_of_several_policies_the_one_that_decided(app, http, log_lines, heard):
     """Where none did, all are named. The signals have those that were asked."""
 
@@ -488,6 +511,24 @@ def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_
     for _ in range(3):
         http.send(app, "/", SHOP)
     assert len(log_lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "other"), [("/", ", or mark the view with cors_exempt."), ("/none", ".")]
+)
+def test_what_to_do_about_own_headers(app, http, log_lines, path, other):
+    """Without a route there is no view to mark."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok")
+
+    @app.after_request
+    def add(response):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    http.send(app, path, SHOP)
+    (line,) = log_lines()
+    assert line.endswith(f"Take it out of the code{other}")
 
 
 @pytest.mark.parametrize(

@@ -337,6 +337,13 @@ def test_the_environment_keeps_what_it_had() -> None:
     assert len(told) == 1
 
 
+def test_the_method_is_the_one_that_was_sent(log_lines: Any) -> None:
+    *_, check = made(ACT)
+    assert not check(OTHER, environ_for(REQUEST_METHOD="OPTIONS"))
+    (line,) = log_lines()
+    assert line.startswith("OPTIONS /socket.io/ from ")
+
+
 def test_a_signal_and_a_line_for_each_request(heard: list[Heard], log_lines: Any) -> None:
     """And one that says what to change, in debug mode."""
     app, _, check = made({"origins": [SHOP]})

@@ -222,7 +222,7 @@ def test_the_machine_has_several_names(app, http, log_lines, origin, url, ours):
     """Where the page is the app's own but for that, the log and the explanation say so."""
     CorsGuard(app, enforce="unsafe")
     app.add_url_rule("/", "index", lambda: current_decision.explain(), methods=["GET", "POST"])
-    words = "; the app was called as " + (f"{ours}, and " if ours else "")
+    words = "; the app was reached as " + (f"{ours}, and " if ours else "")
     response = app.test_client().get("/", url, headers={"Origin": origin})
     app.test_client().post("/", url, headers={"Origin": origin})
     said = [response.text, *log_lines()]

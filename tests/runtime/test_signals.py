@@ -1,7 +1,7 @@
 """The signals, and the decision that they and the view are given."""
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 
 from flask_corsguard import (
     CorsGuard,
@@ -33,6 +33,20 @@ def shop(app):
     )
     app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: "ok"), methods=["PUT"])
     return app
+
+
+@pytest.mark.parametrize("kind", ["guard", "name", "None", "current_app"])
+def test_a_sender_that_is_no_app(app, kind):
+    """Nothing would ever be sent to the receiver."""
+    guard = CorsGuard(app)
+    with app.app_context():
+        sender = {"guard": guard, "name": "app", "None": None, "current_app": current_app}[kind]
+        with pytest.raises(CorsGuardError, match="is the Flask app itself, not "):
+            origin_rejected.connect(print, sender)
+        with pytest.raises(CorsGuardError) as caught:
+            origin_rejected.connect_via(sender)(print)
+    assert str(caught.value).endswith("Write connect_via(app), or connect for every app")
+    assert not origin_rejected.receivers
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_preflights_that_are_allowed(site, http, fields, method, headers, change
     assert http.preflight(site, "/", PARTNER, method, headers) == http.denied()
 
 
-DETAIL = "The CORS policy of this resource refuses the preflight. The server's log says why."
+DETAIL = "The CORS policy of this resource rejects the preflight. The server's log says why."
 ANY_HEADER = {"allow_headers": "*"}
 WITH_CREDENTIALS = {"allow_headers": "*", "allow_credentials": True}
 

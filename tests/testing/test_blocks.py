@@ -49,10 +49,10 @@ BLOCKS = [
     (fixed(lines=OPEN, preflight=(204, {})), PUT, Block.ALLOW_ORIGIN_MISSING,
      f"The preflight's response has no {ORIGIN}", ALLOW, ADD),
     # Allowing null lets every site read.
-    (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of null may not read it", None,
+    (fixed(), {"page": "null"}, Block.ALLOW_ORIGIN_MISSING, "pages of the origin null may", None,
      "serve the page from an origin of its own"),
     (TO_NULL | {"https://c.test": fixed()}, {}, Block.ALLOW_ORIGIN_MISSING,
-     "pages of null may not read it", None, "have the page request the address that the"),
+     "pages of the origin null may", None, "have the page request the address that the"),
     (fixed(lines=[(ORIGIN, SHOP), (ORIGIN, SHOP)]), {}, Block.ALLOW_ORIGIN_MULTIPLE,
      f"'{SHOP}, {SHOP}'", ALLOW, "write CORS headers in one place"),
     (fixed(lines={ORIGIN: f"{SHOP}, https://b.example"}), {}, Block.ALLOW_ORIGIN_MULTIPLE,
@@ -75,7 +75,7 @@ BLOCKS = [
     # What begins at the page's own origin, with cookies, has to allow them to redirect again.
     (AWAY, IN_WEBKIT, Block.ALLOW_ORIGIN_WILDCARD,
      "by WebKit, because the request began at the page's own origin", f"{ALLOW} | {TRUE}",
-     "redirect to the last address at once"),
+     "redirect straight to the last address"),
     (AWAY, IN_WEBKIT | {"credentials": "omit"}, Block.UNREACHABLE, f"leads to '{OTHER}/'", None,
      f"Browser({{'{OTHER}': app, ...}})"),
     (fixed(lines=MINE), INCLUDE, Block.ALLOW_CREDENTIALS_MISSING, f"has no {CREDENTIALS}", TRUE,
@@ -358,13 +358,13 @@ BY_STRANGER = (
     r"status 400, Content-Type 'text/plain', Server 'x\x27\x1b', body "
     "'\"Not an accepted origin.\"'."
 )
-IN_FRONT = "Change: whatever responded: WSGI middleware around app.wsgi_app, another mounted app"
+IN_FRONT = "Change: whatever responded, such as WSGI middleware around app.wsgi_app, another"
 ALLOWED = "Flask-CorsGuard decided: GET (endpoint index) from 'https://shop.example': allowed."
 REJECTED = "Flask-CorsGuard decided: GET / from 'https://shop.example': rejected"
 AROUND = (
     "Something around the app has changed the response, or responded instead of the app: status"
 )
-CHANGED = "Change: whatever does that: WSGI middleware around app.wsgi_app, another mounted app"
+CHANGED = "Change: whatever does that, such as WSGI middleware around app.wsgi_app, another"
 TO_OTHER = {ORIGIN: "https://b.example"}
 
 # By what decided: the app, the words, and the change.

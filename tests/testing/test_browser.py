@@ -71,10 +71,43 @@ def a_factory():
 
 
 @pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("post", "'Browser' object has no attribute 'post'. Write fetch(url, method='POST')"),
+        ("fecth", "'Browser' object has no attribute 'fecth'"),
+    ],
+)
+def test_what_a_browser_has_not(name, words):
+    with pytest.raises(AttributeError) as caught:
+        getattr(Browser(anyone()), name)
+    assert (str(caught.value), caught.value.name) == (words, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("status_code", "'Response' object has no attribute 'status_code'. Write status"),
+        ("assert_allowed", "has no attribute 'assert_allowed'. Write assert_readable()"),
+        ("assert_blokced", "'Response' object has no attribute 'assert_blokced'"),
+    ],
+)
+def test_what_a_response_has_not(name, words):
+    with pytest.raises(AttributeError) as caught:
+        getattr(Browser(anyone()).fetch(f"{API}/"), name)
+    assert str(caught.value).endswith(words)
+    assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
     ("act", "words"),
     [
         (lambda: Browser(anyone(), SHOP, "Chromium"),
          "there is no engine 'Chromium'. Did you mean 'chromium'?"),
+        (lambda: Browser(anyone(), SHOP, "safari"),
+         "there is no engine 'safari'. Did you mean 'webkit'?"),
+        (lambda: Browser(anyone(), "app://."),
+         "a page is named by its origin, scheme://host[:port], not 'app://.'. What is in"
+         " raw_origins can be tried with guard.explain(url, origin=...)."),
         (lambda: Browser(anyone(), SHOP, "ie"),
          "there is no engine 'ie'. Known: chromium, firefox, standard, webkit."),
         *(

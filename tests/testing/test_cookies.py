@@ -254,9 +254,12 @@ def test_a_preflight_has_no_cookies(engine):
 def test_a_cookie_that_credentials_keep_from_being_stored(page, credentials, body, lost):
     browser = Browser(SERVER, page)
     response = browser.fetch(f"{API}/", method="POST", body=body, credentials=credentials)
-    found = f"The browser keeps no cookie of this response: credentials is '{credentials}'.\n"
+    found = (
+        "The browser keeps no cookies from this response, because credentials is"
+        f" '{credentials}'.\n"
+    )
     assert (found in response.why) == lost
-    assert ("say credentials: 'include' in this request" in response.why) == lost
+    assert ("set credentials: 'include' in this request" in response.why) == lost
 
 
 def test_a_sandboxed_page_is_of_no_site():

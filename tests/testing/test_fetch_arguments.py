@@ -79,6 +79,7 @@ LINES = "is not a value: headers are single lines of bytes (Latin-1)."
         ({"headers": [("X-A", "1", "2")]}, f"{PAIRS}('X-A', '1', '2')."),
         ({"headers": {"X-A": 1}}, f"{PAIRS}('X-A', 1)."),
         ({"headers": 7}, f"{PAIRS}7."),
+        ({"headers": "X-A: 1"}, f"{PAIRS}'X-A: 1'."),
         ({"method": "POST", "body": [("a",)]}, f"{PAIRS}('a',)."),
         ({"method": "POST", "body": 7}, f"{PAIRS}7."),
         ({"method": "POST", "body": "x", "json": {}}, f"{FETCH}give it body or json, not both."),

@@ -51,6 +51,11 @@ def test_here(cors_browser, app):
     assert other.fetch("https://b.test/").assert_readable().text == "ok"
 
 
+def test_the_fixture_is_no_browser(cors_browser):
+    with pytest.raises(AttributeError, match=r"Write cors_browser\(\)\.fetch$"):
+        cors_browser.fetch("https://shop.example/")
+
+
 def test_the_fixture(run):
     result = run(
         """

@@ -1,7 +1,7 @@
 "use strict";
 
-// Makes the calls of the page's rows and shows what the browser let it read, with what the guard has
-// decided about each.
+// Makes the calls in the page's rows, and shows what the browser lets the page read, with the
+// guard's decision about each.
 
 const byId = (id) => document.getElementById(id);
 const part = (row, name) => row.querySelector(`.${name}`);
@@ -18,7 +18,8 @@ async function call({ url, method, headers, credentials }) {
   }
 }
 
-// The same from a sandboxed frame, whose origin is "null": this page once more, see the last lines.
+// The same from a sandboxed frame, whose origin is "null". It loads this page again: see the last
+// lines.
 function callSandboxed(options) {
   const frame = document.createElement("iframe");
   frame.hidden = true;

@@ -1,4 +1,4 @@
-// Keeps the list of rejections up to date. Everything from the server is put in as text.
+// Keeps the list of rejections up to date. Everything from the server is inserted as text.
 "use strict";
 
 const PERIOD = 2000;
@@ -38,7 +38,7 @@ if (list) {
             if (item === next) {
                 next = next.nextElementSibling;
             } else if (!item.contains(document.activeElement)) {
-                // What is moved loses the focus, so what has it stays where it is.
+                // A moved item loses the focus, so the one that has it stays where it is.
                 list.insertBefore(item, next);
             }
             if (!old) item.classList.add("new");
