@@ -36,7 +36,7 @@ from flask_corsguard.protocol.policy import (
     fields_meant,
     read_fields,
 )
-from flask_corsguard.text import text_of
+from flask_corsguard.text import name_of, text_of
 from flask_corsguard.unread_settings import PREFIX, Reading, is_ours, unknown_key
 
 #: The keys that aren't policy fields, in lower case and without the prefix.
@@ -213,6 +213,8 @@ def _read_policy(
     meant = fields_meant(value)
     if meant or not _is_policy_form(value):
         example = meant or "origins=['https://app.example.com']"
+        if callable(value) and not meant:
+            example = f"origins={name_of(value)}"
         if type(value) in (set, frozenset) and not meant:
             example = "a list: policies are asked in order, and a set has no order"
         message = (
@@ -339,9 +341,13 @@ def read_configured(file: str, given: Mapping[str, Any], problems: list[Problem]
             fields |= values
     policies = read_policies(given.get("policies", {}), place.where("policies"), problems)
     found: list[Problem] = []
-    policy = _read_policy_key("policy", given.get("policy"), found)
+    whole: object = given.get("policy")
+    policy = _read_policy_key("policy", whole, found)
     if found:
         fields = {}  # it is not known what they change
+        if not file and fields_meant(whole):
+            message = f"fields have keys of their own. Write {_as_keys(whole)}."
+            found = [found[0]._replace(message=message)]
         problems += [problem._replace(where=place.where("policy")) for problem in found]
     return place._replace(
         fields=fields,
@@ -626,16 +632,26 @@ def _read_paths(value: object, place: Configured, problems: list[Problem]) -> di
     """Read the marks on paths: a mapping from prefixes to fields or to a policy."""
     where = f"{place.file}, paths" if place.file else place.where("paths")
     paths: dict[str, Mark] = {}
+    read = _read_json(value)
+    names = [*cast("Mapping[Any, object]", read)] if isinstance(read, Mapping) else []
+    if names and all(name in FIELDS for name in names):
+        message = f"the paths are missing. Write {{'/api': {text_of(value)}}}."
+        problems.append(Problem("wrong_type", "paths", value, message, where=where))
+        return paths
     words, example = "paths to policies", f"{{'/api': {_as_fields(value)}}}"
     for given, policy in _read_mapping("paths", value, words, example, problems, where).items():
         found: list[Problem] = []
         prefix = read_prefix("paths", given, found)
         policy = _read_json(policy)
         whole, fields = _mark_arguments(policy)
-        if (whole is None and not fields) or fields_meant(whole):
+        if [*fields] == ["policy"]:
+            name = cast("Mapping[str, object]", fields)["policy"]
+            message = f"a policy stands alone. Write {{{text_of(given)}: {text_of(name)}}}."
+            found.append(Problem("wrong_type", "paths", policy, message))
+        elif (whole is None and not fields) or fields_meant(whole):
             message = (
                 f"{text_of(policy)} is not a mapping of fields, a Policy, the name of one, or a"
-                f" list of these. Write {{{text_of(given)}: {_as_fields(policy)}}}."
+                f" list of these. {_write(policy)} {{{text_of(given)}: {_as_fields(policy)}}}."
             )
             found.append(Problem("wrong_type", "paths", policy, message))
         elif prefix and prefix in paths:
@@ -691,7 +707,7 @@ def _read_json(value: object) -> object:
 def _what_to_write(value: object, example: str) -> str:
     """The end of a message about a value that is not a mapping: what to write instead."""
     if not _is_mapping_in_text(value):
-        return f"Write {example}."
+        return f"{_write(value)} {example}."
     hint = "A mapping inside a string must be JSON (double quotes, no trailing comma), not Python."
     with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return f"{hint} Write {json.dumps(ast.literal_eval(value.strip()))}."
@@ -700,4 +716,19 @@ def _what_to_write(value: object, example: str) -> str:
 
 def _as_fields(value: object) -> str:
     """The mapping that was meant if *value* is origins, as source; otherwise an example."""
-    return f"{{'origins': {text_of(value) if fields_meant(value) else '[...]'}}}"
+    meant = "['https://app.example.com']"
+    if not isinstance(value, Mapping) and fields_meant(value):
+        meant = text_of(value)
+    return f"{{'origins': {meant}}}"
+
+
+def _as_keys(value: object) -> str:
+    """Origins, or a mapping of fields, as configuration keys."""
+    fields = cast(
+        "Mapping[str, object]", value if isinstance(value, Mapping) else {"origins": value}
+    )
+    return "; ".join(f"{PREFIX}{name.upper()} = {text_of(fields[name])}" for name in fields)
+
+
+def _write(value: object) -> str:
+    return "Write" if fields_meant(value) else "Write, for example,"

@@ -151,7 +151,7 @@ def _without_parentheses(target: object, example: str, *, has_fields: bool) -> s
     elif isinstance(target, Blueprint):
         example = f"{example}(blueprint)"
     else:
-        example = f"@{example}"
+        example = "@cors(Policy(...))" if target is Policy else f"@{example}"
     if has_fields:
         return f"cors takes only the policy in its parentheses. Write {example}"
     return f"cors needs parentheses and something to change, such as {example}"
@@ -256,7 +256,8 @@ def attach(target: Any, mark: Mark) -> None:
     if isinstance(target, (staticmethod, classmethod)):
         target = cast("Any", target).__func__
     _check_target(target, mark)
-    previous = vars(target).get(_ATTRIBUTE) if hasattr(target, "__dict__") else None
+    attributes: Mapping[str, object] = getattr(target, "__dict__", {})
+    previous = attributes.get(_ATTRIBUTE)
     if isinstance(previous, Mark) and not previous.says_the_same(mark):
         message = (
             f"{_name(target)} is already marked, at {previous.location}. Combine the two marks"

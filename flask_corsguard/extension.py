@@ -565,9 +565,10 @@ def _check_strings(location: str, caller: str, *names: object) -> None:
             continue
         known = name.name if isinstance(name, Blueprint) else getattr(name, "__name__", None)
         hint = f". Write {caller}({known!r}, ...)" if isinstance(known, str) else ""
-        if isinstance(name, (list, tuple, set)) and all(isinstance(each, str) for each in name):
-            several = [*map(repr, cast("Iterable[str]", name)), "..."]
+        is_list = isinstance(name, (list, tuple, set))
+        several = [*cast("Iterable[object]", name)] if is_list else []
+        if several and all(isinstance(each, str) for each in several):
             hint = f". Call {caller} for each of them"
-            if caller == "for_files":
-                hint = f". Write {caller}({names[0]!r}, {', '.join(several)})"
+            if caller == "for_files" and isinstance(names[0], str):
+                hint = f". Write {caller}({', '.join(map(repr, [names[0], *several]))}, ...)"
         raise CorsGuardError(f"{location}: {caller} takes strings, not {text_of(name)}{hint}")

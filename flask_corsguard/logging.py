@@ -19,6 +19,7 @@ from flask_corsguard.errors import Problem, in_words, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import source_name
+from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
@@ -34,6 +35,8 @@ QUIET_SECONDS = 60.0
 MOST_LINES = 60
 #: How many different lines are remembered.
 MOST_REMEMBERED = 1024
+# How many pairs of a page and a server are named that exchange no cookies.
+_MOST_PAIRS = 20
 
 
 class LeftOut(NamedTuple):
@@ -229,6 +232,7 @@ class GuardLog:
         # Failures have a limit of their own, so that a flood of rejections cannot hide them.
         self._failures = RateLimit()
         self._warned: set[str | None] = set()
+        self._apart: set[tuple[str, str]] = set()
         _at_exit.add(self)
 
     @property
@@ -342,6 +346,20 @@ class GuardLog:
                 listed,
                 other,
             )
+
+    def without_cookies(self, page: str, server: str, policy: Policy) -> None:
+        """Write, once for each pair, that a page and a server on this machine exchange no cookies.
+
+        :param page: the page's origin.
+        :param server: the server's origin.
+        :param policy: the policy that allows the page.
+        """
+        if (page, server) not in self._apart and len(self._apart) < _MOST_PAIRS:
+            from flask_corsguard.protocol.explanation import without_cookies
+
+            if why := without_cookies(page, server, policy):
+                self._apart.add((page, server))
+                self._write(logging.WARNING, "%s.", why)
 
     def own_response_failed(self, error: BaseException | None) -> None:
         """Write which of the app's functions failed on the guard's own response."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -28,9 +27,38 @@ from flask_corsguard.protocol.audiences import policies_of, resolve
 from flask_corsguard.protocol.field_names import unknown_field
 from flask_corsguard.protocol.policy import FIELDS
 from flask_corsguard.text import described, text_of
-from flask_corsguard.watched_file import LARGEST_FILE, WatchedFile, WatchedFileError, read_toml
+from flask_corsguard.watched_file import (
+    LARGEST_FILE,
+    WatchedFile,
+    WatchedFileError,
+    read_json,
+    read_toml,
+)
 
 _NAMES = (*FIELDS, "policy", "policies", "paths", "report_only")
+_EMPTY = "it is empty, as a failed write would leave it. To allow nobody, write origins = []."
+# How the tables are written that people take for lists, or for tables of tables.
+_TABLES = {
+    "paths": '[paths."/api"]',
+    "policies": "[policies.partners]",
+    "policy": "[policies.partners]",
+    "report_only": "[report_only]",
+}
+# What is not TOML, or not JSON -> what to write.
+_TOML_HINTS = {
+    r"[\u201c\u201d]": "Quotes must be straight.",
+    r"=\s*(True|False)\b": "TOML writes true and false in lower case.",
+    r"=\s*(None|null)\b": "TOML has no null: leave the line out, or write [] for none.",
+    r"(?m)^(\[\w+\.|\s*)/[^\s\]]*": 'Quote the path, as in [paths."/api"].',
+    r"(?m)^[^\"'#\n]*[\s\]\"]//": "Comments begin with #.",
+    r"=\s*(?!true|false|inf|nan)[A-Za-z*]": 'Strings need quotes, as in "https://app.example.com".',
+}
+_JSON_HINTS = {
+    r",\s*[\]}]": "There is a comma too many, before ] or }.",
+    r"(?<!:)//|/\*": "JSON has no comments.",
+    r"'": "JSON has double quotes.",
+    r"^\s*\w+\s*=": "For TOML, the file's name must end with .toml.",
+}
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
 # In seconds: how late a look may be before other requests wait for it; how long they wait.
@@ -66,7 +94,9 @@ def read_settings_file(config: Mapping[str, Any], arguments: Arguments) -> Setti
     if isinstance(path, PurePath):
         path = str(path)
     if not isinstance(path, str) or not path.strip():
-        message = f"{text_of(path)} is not the path of a file. Write '/etc/shop/cors.toml'."
+        message = (
+            f"{text_of(path)} is not the path of a file. Write one, such as '/etc/shop/cors.toml'."
+        )
         raise PolicyError(
             [*problems, Problem("wrong_type", "settings_file", path, message, where=SETTINGS_FILE)]
         )
@@ -99,6 +129,8 @@ class SettingsFile:
             content = instead.content if instead else self._watched.read()
         except WatchedFileError as error:
             raise PolicyError([*problems, *self._unusable(str(error))]) from error
+        if not content.strip():
+            raise PolicyError([*problems, *self._unusable(_EMPTY)])
         self.when_read = time.time()
         if instead:
             instead.is_used = True
@@ -191,10 +223,7 @@ class SettingsFile:
         self, content: bytes, put_in_force: Callable[[Settings], object]
     ) -> Sequence[Problem]:
         if not content.strip():
-            return self._unusable(
-                "it is empty, as a failed write would leave it. To allow nobody, write origins ="
-                " []."
-            )
+            return self._unusable(_EMPTY)
         try:
             settings = self.settings(self.path, content)
             problems = self._too_late(settings)
@@ -224,11 +253,16 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
         code = "settings_file_syntax"
         problem = Problem(code, "settings_file", name, str(error), where=name)
         raise PolicyError([*problems, problem]) from error
-    for key in values:
-        if key not in _NAMES:
-            problem = unknown_field("unknown_key", key, "setting", _NAMES)
-            problems.append(problem._replace(where=name))
-    file = read_configured(name, values, problems)
+    found = [*_misplaced(values)]
+    wrong = {problem.field for problem in found}
+    unknown = [key for key in values if key not in _NAMES and key not in wrong]
+    found += [unknown_field("unknown_key", key, "setting", _NAMES) for key in unknown]
+    problems += [problem._replace(where=name) for problem in found]
+    of_tables: list[Problem] = []
+    file = read_configured(
+        name, {key: values[key] for key in values if key not in wrong}, of_tables
+    )
+    problems += map(_above_the_tables, of_tables)
     problems += _set_twice(file, values, in_code)
     settings = combined(in_code, file, problems)
     if problems:
@@ -236,13 +270,36 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
     return settings
 
 
-def _hint(name: str, text: str) -> str:
-    """What to write in a file that is not TOML, if that is clear."""
+def _misplaced(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problems of settings in an unknown table, and of tables written in another form."""
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in _NAMES and not value.keys().isdisjoint(_NAMES):
+            message = f"settings stand at the top level. Leave out [{key}]."
+            yield Problem("unknown_key", key, value, message)
+        elif key in _TABLES and (
+            (isinstance(value, list) and value and isinstance(value[0], dict))
+            or (key == "policy" and isinstance(value, dict))
+        ):
+            message = f"write it as {_TABLES[key]}."
+            yield Problem("wrong_type", key, value, message)
+
+
+def _above_the_tables(problem: Problem) -> Problem:
+    """The problem of a setting inside a table, where it is not a field, with what to do."""
+    if problem.code != "unknown_field" or problem.field not in _TABLES:
+        return problem
+    message = (
+        f"{problem.field!r} is not a field of a policy. Move it to the top level (in TOML, above the"
+        " first table)."
+    )
+    return problem._replace(message=message)
+
+
+def _hint(name: str, text: str, hints: Mapping[str, str]) -> str:
+    """What to write instead of text that is not TOML or JSON, if that is clear."""
     if name.endswith((".yaml", ".yml")):
         return ' YAML is not read: write TOML, such as origins = ["https://app.example.com"].'
-    if re.search(r"=\s*(True|False)\b", text):
-        return " TOML writes true and false in lower case."
-    return ""
+    return next((f" {hint}" for pattern, hint in hints.items() if re.search(pattern, text)), "")
 
 
 def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
@@ -263,11 +320,11 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
     is_json = name.endswith(".json") or text.lstrip().startswith("{")
     try:
-        values: object = json.loads(text) if is_json else read_toml(text)
+        values: object = read_json(text) if is_json else read_toml(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply.") from error
     except ValueError as error:
-        hint = "" if is_json else _hint(name, text)
+        hint = _hint(name, text, _JSON_HINTS if is_json else _TOML_HINTS)
         raise ValueError(f"it is not {'JSON' if is_json else 'TOML'}: {error}.{hint}") from error
     if not isinstance(values, dict):
         raise ValueError('it must be an object, such as {"origins": []}.')

@@ -19,7 +19,7 @@ from flask_corsguard.errors import CorsGuardError, FetchTypeError
 from flask_corsguard.known_fronts import KnownFront, front_of, left_to, names_of_unknown_layers
 from flask_corsguard.path_prefix import leading_host
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.explanation import depends_on_view
+from flask_corsguard.protocol.explanation import depends_on_view, without_cookies
 from flask_corsguard.protocol.headers import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -243,6 +243,7 @@ def simulate(
     :raises CorsGuardError: for a URL without a scheme, and for a rule.
     """
     _check_url(url)
+    is_host_known = base is not None or _ABSOLUTE.match(url) is not None
     url = _absolute_url(state.app, url, base)
     given = _pairs(headers)
     root = urlsplit(base).path.rstrip("/") if base else ""
@@ -261,7 +262,11 @@ def simulate(
     kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
     left_out = {name.lower() for name, _ in given} - kept
     around = names_of_unknown_layers(state.app)
-    steps = _steps(response, _unsafe(given, ENGINES[engine]), left_out, decision, around)
+    steps = [*_steps(response, _unsafe(given, ENGINES[engine]), left_out, decision, around)]
+    policy = decision.policy if decision and credentials and is_host_known else None
+    if response.readable and policy is not None and target is not None:
+        why = without_cookies(origin, str(target.origin), policy)
+        steps += [Step("No cookies", (f"{why}.",))] if why else []
     return Simulation(
         url, response, decision, tuple(steps), tuple(map(curl_of, response.exchanges))
     )

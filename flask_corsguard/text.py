@@ -75,6 +75,8 @@ def counted(number: int, noun: str) -> str:
 
 def described(error: BaseException) -> str:
     """An exception on one line that is safe to print, with the file and line that raised it."""
+    if type(error).__module__.startswith(f"{__package__}."):
+        return on_one_line(str(error))  # it says what to do
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -85,7 +87,7 @@ def described(error: BaseException) -> str:
         raise
     except BaseException:
         message = ""
-    return f"{type(error).__name__} {shown(message, 200)}{location}"
+    return f"{type(error).__name__} {text_of(message)}{location}"
 
 
 def without_traceback(message: str) -> str:

@@ -25,7 +25,7 @@ _FLASK = "FLASK_"
 _OTHERS = "CORS_"
 _READERS = ("flask_cors", "flask_corsguard.compat")
 # Prefixes of keys that can only be meant for the guard.
-_MEANT_FOR_US = (PREFIX, "CORS_GUARD_", _FLASK + PREFIX)
+_MEANT_FOR_US = ("CORSGUARD", "CORS_GUARD_", _FLASK + PREFIX)
 # CORSGAURD_, CORGUARD_, CROSGUARD_ and the like, which nobody else uses.
 _MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
 # Values that are nested more deeply are compared by identity.

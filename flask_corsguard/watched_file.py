@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ import tomllib
 from typing import Any, BinaryIO, NamedTuple
 
 from flask_corsguard.errors import CorsGuardError
+from flask_corsguard.text import text_of
 
 #: The size of the largest file that is read, in bytes.
 LARGEST_FILE = 1_000_000
@@ -153,6 +155,21 @@ class WatchedFile:
             )
         reason = error.strerror if isinstance(error, OSError) else error
         return f"{self.path!r} cannot be read: {reason}."
+
+
+def read_json(text: str) -> Any:
+    """Read JSON.
+
+    :raises ValueError: if it is something else, or if a name is listed twice.
+    """
+    return json.loads(text, object_pairs_hook=_without_duplicates)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError(f"a name is listed twice: {text_of([name for name, _ in pairs])}")
+    return table
 
 
 def read_toml(text: str) -> dict[str, Any]:

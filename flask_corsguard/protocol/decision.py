@@ -110,6 +110,8 @@ class Decision(NamedTuple):
     :ivar in_front: what is known to respond in front of the app's routes, in words; or "".
     :ivar overridden: whether the view's own ``Access-Control-*`` headers replace *headers*, as
         ``dangerously_let_views_override`` permits. None if that is not known yet, or not permitted.
+    :ivar route_methods: the methods that the routes at the URL accept, or None if they accept any,
+        or if no route was found.
     """
 
     outcome: Outcome
@@ -133,6 +135,7 @@ class Decision(NamedTuple):
     policies: tuple[Policy, ...] = ()
     in_front: str = ""
     overridden: bool | None = None
+    route_methods: frozenset[str] | None = None
 
     @property
     def may_be_overridden(self) -> bool:
@@ -302,7 +305,7 @@ def _decided(
     """
     origin = request.origin
     preflight = request.preflight and origin is not None
-    names: tuple[str, ...] | None = ()
+    names: tuple[str, ...] = ()
     further: tuple[Reason, ...] = ()
     if policy is None:
         outcome, own = Outcome.EXEMPT, _NONE
@@ -311,10 +314,11 @@ def _decided(
     else:
         compiled = policy.compiled
         if preflight:
-            names = headers.parse_requested_headers(request.requested_headers or "")
+            requested = headers.parse_requested_headers(request.requested_headers or "")
+            names = requested or ()
             # It is not known which of an ambiguous path's two policies would decide.
             if reason is not Reason.PATH_AMBIGUOUS:
-                further = _check_preflight(compiled, request, names, scope)
+                further = _check_preflight(compiled, request, requested, scope)
             if further and reason is None:
                 reason, *_ = further
                 further = further[1:]
@@ -324,8 +328,9 @@ def _decided(
             own = prepared.preflight_refused if preflight else prepared.refused
         elif preflight:
             # The only policy, or the last of a list that was tried.
-            methods = scope.allow_methods[len(policies) - 1] if scope.allow_methods else None
-            own = compiled.headers.preflight(origin, request, names or (), scope, methods)
+            known = scope.allow_methods
+            methods = known[len(policies) - 1] if known else None
+            own = compiled.headers.preflight(origin, request, names, scope, methods)
         else:
             own = compiled.headers.allowed(origin)
     values = (
@@ -333,7 +338,7 @@ def _decided(
         reason,
         origin and origin[:MAX_ORIGIN_LENGTH],
         request.method,
-        names or (),
+        names,
         preflight,
         scope.endpoint,
         policy,
@@ -350,6 +355,7 @@ def _decided(
         policies or (() if policy is None else (policy,)),
         "",  # in_front
         None,  # overridden
+        scope.methods,
     )
     # Not Decision(...), which takes five times as long.
     return tuple.__new__(Decision, values)  # pyright: ignore[reportUnknownMemberType]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 from flask_corsguard.protocol.audiences import Audiences
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.headers import (
-    KNOWN_METHODS,
     MAX_LIST_ELEMENTS,
     MAX_LIST_LENGTH,
     MAX_LIST_NAMES,
@@ -23,6 +22,7 @@ from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.protocol.remedies import (
     MOST_SHOWN,
     and_more,
+    missing_route,
     name_in_list,
     nobody_admits,
     plain,
@@ -32,6 +32,7 @@ from flask_corsguard.protocol.remedies import (
     set_by_in_words,
     to_allow,
     to_refuse,
+    upper_case_of,
 )
 from flask_corsguard.text import name_of, shown, source_of
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
+# Names of this machine that a page may be opened under.
+_THIS_MACHINE = {*LOOPBACK} - {"0.0.0.0"}  # noqa: S104
 
 
 def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
@@ -97,6 +100,29 @@ def rejection(decision: Decision) -> str:
     return f"{line}; {decision.detail}" if decision.detail else line
 
 
+def without_cookies(page: str, server: str, policy: Policy) -> str:
+    """Why a page on this machine and a server on it exchange no cookies, and what to do; "" if they
+    may.
+
+    :param page: the page's origin.
+    :param server: the server's origin.
+    :param policy: the policy that allows the page.
+    """
+    theirs, ours = parse_origin(page), parse_origin(server)
+    if theirs is None or ours is None or theirs.host == ours.host:
+        return ""
+    if not {theirs.host, ours.host} <= _THIS_MACHINE:
+        return ""
+    moved, allow = theirs._replace(host=ours.host), policy.compiled.allow
+    is_allowed = allow is not None and allow.lists(str(moved), moved)
+    return (
+        f"{theirs.host} and {ours.host} are different sites: for a page at {page} that calls"
+        f" {server}, the browser neither stores nor sends cookies with SameSite=Lax, the default in"
+        f" Chromium. Have the page call {ours._replace(host=theirs.host)}"
+        + (f", or open it at {moved}" if is_allowed else "")
+    )
+
+
 def depends_on_view(decision: Decision) -> bool:
     """Whether the view's own headers can still change the verdict."""
     is_verdict = decision.outcome in (Outcome.ALLOWED, Outcome.REJECTED)
@@ -126,6 +152,8 @@ def found(decision: Decision) -> str:
         admission = _admission(decision, policy) if decision.detail else ""
         return f"the origin may read the response{admission}"
     words = [_found_for(reason, decision, policy) for reason in reasons_of(decision)]
+    if (method := missing_route(decision)) and no_route(method) not in words:
+        words.append(no_route(method))
     also = "; also: "
     if nobody_admits(decision):
         also = f"; also, by {name_in_list(policy)}: "
@@ -239,13 +267,17 @@ def _are_different(one: Origin, other: Origin) -> str:
 
 def _methods(decision: Decision, policy: Policy) -> str:
     method = plain(decision.method)
-    upper = decision.method.upper()
-    if upper in KNOWN_METHODS and upper != decision.method:
+    if upper := upper_case_of(decision):
         return f"method names are case-sensitive: {method} is not {upper}"
     if policy.methods is None:
-        return f"no route at this URL accepts {method}"
+        return no_route(method)
     listed = ", ".join(sorted(SAFELISTED_METHODS.union(policy.methods)))
     return f"{method} is not one of the methods that the policy allows: {listed}"
+
+
+def no_route(method: str) -> str:
+    """In words, that routes are at a URL, but none accepts a method."""
+    return f"no route at this URL accepts {method}"
 
 
 def _headers(decision: Decision, policy: Policy) -> str:

@@ -30,6 +30,7 @@ MEANT = {
     "headers": "allow_headers",
     "origin_regex": "origins",
     "origin_regex_whitelist": "origins",
+    "origins_regex": "origins",
     "origin_whitelist": "origins",
     "preflight_max_age": "max_age",
     "provide_automatic_options": "answer_preflight",
@@ -105,6 +106,7 @@ INSTEAD = {
     "options_success_status": _STATUS,
     "paths": _OF_THE_CONFIGURATION.format("PATHS"),
     "policies": _OF_THE_APP.format("policies"),
+    "policy": "A policy, or its name, comes first, without policy=: @cors('partners').",
     "preflight_status_code": _STATUS,
     "replace_https_referer": _NOT_NEEDED,
     "report_only": _OF_THE_APP.format("report_only"),
@@ -173,5 +175,5 @@ def _as_field(name: str) -> str:
     ``max_age`` for ``maxAge``, ``CORS_MAX_AGE``, ``CORS_GUARD_MAX_AGE`` and
     ``FLASK_CORSGUARD_MAX_AGE``."""
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    without = re.sub(r"^.*cors_?guard_+", "", snake)
+    without = re.sub(r"^.*cors_?guard(_+|(?=.))", "", snake)
     return re.sub(r"^((cors|access_control)_+)+", "", without)

@@ -21,6 +21,7 @@ from flask_corsguard.protocol.lists import (
     is_source,
     is_unreplaced,
     read_entries,
+    source_name,
     source_of_list,
 )
 from flask_corsguard.protocol.origins import (
@@ -28,6 +29,7 @@ from flask_corsguard.protocol.origins import (
     MAX_ORIGIN_LENGTH,
     MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
+    STORES,
     Origin,
     OriginPattern,
     OriginSet,
@@ -35,10 +37,10 @@ from flask_corsguard.protocol.origins import (
     parse_origin,
     parse_pattern,
 )
-from flask_corsguard.text import text_of
+from flask_corsguard.text import name_of, source_of, text_of
 
 # An entry with one of these schemes is a mistake.
-_NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys()
+_NO_SCHEMES = OPAQUE_SCHEMES | MISSPELT_SCHEMES.keys() | STORES.keys()
 
 OriginCheck: TypeAlias = Callable[[str], bool] | Callable[[str, Any], bool]
 
@@ -57,6 +59,8 @@ Problems: TypeAlias = list[Problem]
 Enforce: TypeAlias = Literal["off", "report", "unsafe", "all"]
 #: The values of ``enforce``, the strictest last.
 WAYS_TO_ENFORCE: tuple[Enforce, ...] = get_args(Enforce)
+# Words that are no names: see name_errors.
+_QUANTITIES = frozenset({"all", "any", "none"})
 # What people write instead -> what they mean.
 _ENFORCE_MEANT: dict[str, Enforce] = {
     **dict.fromkeys(("true", "1", "yes", "on", "strict", "block"), "unsafe"),
@@ -75,6 +79,10 @@ _ODD_BUT_SENT = frozenset(
 )
 # 600, 10m, 10 minutes, 1 hour
 _DURATION = r"([0-9]{1,5})\s*(?:([smhd])(?:ecs?|econds?|ins?|inutes?|ours?|ays?)?)?"
+
+# A pattern that cannot match the two slashes of an origin: it has no slash, no dot that could
+# stand for two of them in a row, and of classes only such as [a-z0-9-].
+_NO_SLASHES = r"(?:\\[-.:wd]|\[(?:\w-\w|\w|\\[-.wd])*-?\]|(?<=\w)\.(?=\w)|[^\\.\[/])*"
 
 _NO_PREFLIGHT_HAS_IT = (
     "a preflight has no Cookie or Authorization header, so the callable would decide about"
@@ -155,7 +163,7 @@ def read_origins(  # noqa: C901  (one branch for each form)
         else:
             message = (
                 f"{text_of(entry)} is not a string, a compiled pattern, a function or a source."
-                f"{hint_for_entry(entry)}"
+                f"{hint_for_entry(field, entry)}"
             )
             problems.append(Problem("origin_type", field, entry, message))
     if "" in strings:
@@ -187,8 +195,11 @@ def _not_alone(field: str, value: object, others: str, entries: Iterable[object]
 
 def _is_function(entry: object) -> bool:
     """Whether an entry can be called for a verdict. A class cannot: it would return an instance."""
-    hashable = getattr(entry, "__hash__", None) is not None
-    return callable(entry) and hashable and not isinstance(entry, type)
+    try:
+        hash(entry)
+    except TypeError:
+        return False
+    return callable(entry) and not isinstance(entry, type)
 
 
 def _compile_origins(
@@ -220,11 +231,12 @@ def source_problems(source: object) -> Iterator[Problem]:
             continue
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not 0 < value <= MAX_SOURCE_SECONDS:
+            meant = _seconds_meant(value) or f"{default:g}"
             message = (
-                f"{name}={text_of(value)} of {text_of(source)} is not a number of seconds above 0"
-                f" and up to {MAX_SOURCE_SECONDS}. Write {name}={default:g}."
+                f"{source_name(source)}: {name}={text_of(value)} is not a number of seconds above 0"
+                f" and up to {MAX_SOURCE_SECONDS}. Write {name}={meant}."
             )
-            yield Problem("source_seconds", name, value, message, f"{default:g}")
+            yield Problem("source_seconds", name, value, message, meant)
     at_start = getattr(source, "at_start", "closed")
     if at_start not in ("closed", "fail"):
         yield unknown_name("source_at_start", "at_start", at_start, "at_start", ("closed", "fail"))
@@ -242,7 +254,7 @@ def _read_patterns(
 ) -> Iterator[OriginPattern]:
     for text in strings:
         pattern = parse_pattern(text)
-        if pattern is None or pattern.origin.scheme in MISSPELT_SCHEMES:
+        if pattern is None or pattern.origin.scheme in _NO_SCHEMES:
             problems += _string_problems(field, text)
         else:
             yield pattern
@@ -261,8 +273,9 @@ def _string_problems(field: str, text: str) -> Iterator[Problem]:
     if is_sent and is_scheme(text.partition("://")[0].lower()) and is_raw(text):
         raw = json.dumps([text])
         hint += f" If a native program sends exactly that, list it in raw_origins={raw}."
+    given = re.sub(r":[^/@]*@", ":***@", text_of(text))
     for code, sentence in found:
-        yield Problem(code, field, text, f"{text_of(text)}: {sentence}.{hint}", suggestion)
+        yield Problem(code, field, text, f"{given}: {sentence}.{hint}", suggestion)
 
 
 def read_raw_origins(field: str, value: object, problems: Problems) -> tuple[str, ...]:
@@ -339,6 +352,15 @@ def _regex_problems(field: str, regexes: Iterable[re.Pattern[str]]) -> Iterator[
         if not isinstance(cast("object", regex.pattern), str):
             message = f"{text_of(regex)} matches bytes; compile it from a str."
             yield Problem("origin_type", field, regex, message)
+        elif r"\." in regex.pattern and re.fullmatch(_NO_SLASHES, regex.pattern):
+            host = regex.pattern.removeprefix("^").removesuffix("$")
+            meant = f"https://(?:{host})" if "|" in host else f"https://{host}"
+            suggestion = source_of(re.compile(meant, regex.flags))
+            message = (
+                f"{text_of(regex)} can match no origin: each begins with its scheme, and the"
+                f" pattern must match the whole of it. Write {suggestion}."
+            )
+            yield Problem("origin_regex", field, regex, message, suggestion)
 
 
 def _takes_request(check: OriginCheck) -> bool:
@@ -361,21 +383,46 @@ def is_asynchronous(function: object) -> bool:
 def _check_problems(field: str, value: object, checks: Iterable[OriginCheck]) -> Iterator[Problem]:
     checks = tuple(checks)
     for check in checks:
-        if is_asynchronous(check):
-            message = (
-                f"{text_of(check)} is asynchronous, but its result is needed at once. Write"
-                " `def allowed(origin): ...`, without async."
-            )
-            yield Problem("origin_callable", field, check, message)
-        elif not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
-            message = (
-                f"{text_of(check)} must take (origin) or (origin, request). Write"
-                " `def allowed(origin): ...`."
-            )
-            yield Problem("origin_callable", field, check, message)
+        wrong = _wrong_in_check(check)
+        if wrong:
+            yield Problem("origin_callable", field, check, f"{text_of(check)} {wrong}")
     if len(checks) > 1:
         message = "give at most one callable, which can call the others."
         yield Problem("origin_type", field, value, message)
+
+
+def _wrong_in_check(check: OriginCheck) -> str:
+    """Why a callable cannot decide about origins, and what to write; or ""."""
+    call = getattr(check, "__call__", None)  # noqa: B004  (an instance may have an async one)
+    if inspect.iscoroutinefunction(check) or inspect.iscoroutinefunction(call):
+        return (
+            "is asynchronous, but its result is needed at once. Write `def allowed(origin): ...`,"
+            " without async."
+        )
+    if isinstance(getattr(check, "__self__", None), re.Pattern):
+        return "returns a match, not True or False. Give the pattern itself, without a method."
+    names = _parameters(check)
+    if names == ["self"]:
+        return f"needs an instance, as in {name_of(check).replace('.', '().')}."
+    if names == ["request"]:
+        return "takes one parameter, which is the origin. Write (origin, request)."
+    if len(names) == 2 and names[0] == "request":
+        return f"takes (request, {names[1]}), but is called with (origin, request). Swap them."
+    if not _accepts(check, ("origin", "request") if _takes_request(check) else ("origin",)):
+        of_list = "" if names else f" If it returns the origins, call it: {name_of(check)}()."
+        return (
+            f"must take (origin) or (origin, request). Write `def allowed(origin): ...`.{of_list}"
+        )
+    return ""
+
+
+def _parameters(check: OriginCheck) -> list[str]:
+    """The names of the positional parameters."""
+    try:
+        parameters = inspect.signature(check).parameters.values()
+    except (TypeError, ValueError):
+        return ["origin"]  # some built-in callables have no signature; these take one argument
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _accepts(check: OriginCheck, arguments: tuple[str, ...]) -> bool:
@@ -426,7 +473,8 @@ def read_allow_headers(field: str, value: object, problems: Problems) -> Names:
         if wrong:
             problems.append(wrong)
         elif headers.is_forbidden_request_header(lower):
-            message = f"browsers never let a page set {name}. Leave it out."
+            cookies = "; for cookies, set allow_credentials=True" if lower == "cookie" else ""
+            message = f"browsers never let a page set {name}. Leave it out{cookies}."
             problems.append(Problem("header_forbidden", field, name, message))
         elif lower.startswith("access-control-"):
             message = (
@@ -486,7 +534,9 @@ def _wrong_in_name(
     name: str, kind: str, longest: int | None = None, *, can_be_all: bool = True
 ) -> tuple[str, str | None] | None:
     """See :func:`~flask_corsguard.protocol.name_errors.diagnose_name`."""
-    is_plain = name.isascii() and name.replace("-", "").isalnum()
+    is_plain = (
+        name.isascii() and name.replace("-", "").isalnum() and name.lower() not in _QUANTITIES
+    )
     if is_plain and (longest is None or len(name) <= longest):
         return None
     # Nearly all names are plain. The rest is loaded for the first one that is not.
@@ -503,7 +553,7 @@ def _read_names(field: str, value: object, problems: Problems) -> tuple[str, ...
         if isinstance(entry, str):
             names.setdefault(entry if has_case else entry.lower(), entry)
         else:
-            message = f"{text_of(entry)} is not a string.{hint_for_entry(entry)}"
+            message = f"{text_of(entry)} is not a string.{hint_for_entry(field, entry)}"
             problems.append(Problem("wrong_type", field, entry, message))
     if "" in names:
         del names[""]
@@ -546,7 +596,7 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
         meant = "unsafe"
     problem = unknown_name("enforce_unknown", field, value, "enforce value", words, meant)
     if meant:
-        message = f"there is no enforce value {text_of(value)}. Write enforce={meant!r}."
+        message = f"enforce cannot be {text_of(value)}. Write enforce={meant!r}."
         problem = problem._replace(message=message)
     problems.append(problem)
     return "off"
@@ -565,6 +615,9 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         guess = _seconds_in(text_of(seconds).strip("'\" ").removesuffix(".0"))
         hint = f"Write {guess}." if guess else "Give a number, such as 600."
         message = f"{text_of(value)} is not a whole number of seconds or a timedelta. {hint}"
+        if isinstance(value, datetime.timedelta):
+            guess = str(round(value.total_seconds()))
+            message = f"{text_of(value)} is not a whole number of seconds. Write {guess}."
         problems.append(Problem("wrong_type", field, value, message, guess))
         return None
     if not 0 <= seconds <= MAX_AGE_LIMIT:
@@ -573,6 +626,13 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         problems.append(Problem("max_age_range", field, value, message, str(limit)))
         return None
     return int(seconds)
+
+
+def _seconds_meant(value: object) -> str | None:
+    """The seconds in a timedelta or a string, as source; None if they are not clear."""
+    if isinstance(value, datetime.timedelta):
+        return f"{value.total_seconds():g}" if value > datetime.timedelta() else None
+    return _seconds_in(text_of(value).strip("'\" ")) if isinstance(value, str) else None
 
 
 def _seconds_in(text: str) -> str | None:

@@ -33,11 +33,21 @@ _BARE = r"\[\s*[\w*+.-]+(?:://[^\s,\[\]]*)?\s*(?:,[^\[\]]*)?\]"
 
 # Variables that a shell, a compose file or a template should have replaced.
 _VARIABLE = r"\$\{?\w+\}?|\$\(\w+\)|\{\{.*\}\}|%\w+%"
+# Such a variable, or what an unset one becomes, as a scheme, a host or a port.
+_UNSET_PART = rf"(?:^|://|:)({_VARIABLE}|None|undefined)(?=$|[/:])"
+# Not between braces, as in https://{a,b}.example.com.
+_COMMA = r",(?![^{}]*\})"
 
 
 def read_entries(field: str, value: object, problems: list[Problem]) -> list[object]:
     """The entries of a list, in order; some may be empty. Strings are stripped, and split at
     commas, unless the field is never split."""
+    if type(value).__name__ == "LocalProxy":  # Werkzeug's, of which a policy would keep one value
+        message = (
+            "this is a proxy, but a policy is read once. Give the value itself, or a function."
+        )
+        problems.append(Problem("wrong_type", field, value, message))
+        return []
     if isinstance(value, str):
         return _split(field, value, problems)
     if isinstance(value, re.Pattern) or callable(value) or is_source(value):
@@ -86,7 +96,16 @@ def empty_entry(code: str, field: str, value: object, others: Iterable[object]) 
     return Problem(code, field, value, message, source)
 
 
-def hint_for_entry(entry: object) -> str:
+def _hint_for_object(field: str, value: object) -> str:
+    """What to write instead of a URL of Yarl or Pydantic, or a path; "" for anything else."""
+    if type(value).__name__.lower().endswith("url"):
+        return "Write str(url).rstrip('/')."
+    if hasattr(value, "__fspath__") and field == "origins":
+        return f"Write FileOrigins({str(value)!r})."
+    return ""
+
+
+def hint_for_entry(field: str, entry: object) -> str:
     """The end of a message about an entry that is not a string: what to write instead."""
     if entry is None:
         return " Is a variable unset?"
@@ -95,8 +114,11 @@ def hint_for_entry(entry: object) -> str:
     if isinstance(entry, (list, tuple, set, frozenset)):
         return " Put its items into the list itself."
     if isinstance(entry, re.Pattern):
-        return " Names cannot be patterns: list each one."
-    return ""
+        return " Patterns are only for origins: list each one."
+    if isinstance(entry, type):
+        return f" It is a class: give an instance, {entry.__name__}(...)."
+    hint = _hint_for_object(field, entry)
+    return f" {hint}" if hint else ""
 
 
 def is_unreplaced(text: str) -> bool:
@@ -104,23 +126,30 @@ def is_unreplaced(text: str) -> bool:
     return re.fullmatch(_VARIABLE, text) is not None
 
 
+def unset_part(text: str) -> str:
+    """The part of an origin where a variable's value should be; "" for none."""
+    found = re.search(_UNSET_PART, text)
+    return found[1] if found else ""
+
+
 def _split(field: str, given: str, problems: list[Problem]) -> list[object]:
     """The parts of a string, so that one environment variable can hold a list."""
     text = given.strip()
-    if text.endswith(("]", ")", "}")):
+    is_open = text.startswith(('["', "['")) and not text.endswith("]")
+    if is_open or text.endswith(("]", ")", "}")):
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
             found = None
         if isinstance(found, list):
             return read_entries(field, cast("list[object]", found), problems)
-        if re.fullmatch(_PRINTED, text) or re.fullmatch(_BARE, text):
+        if is_open or re.fullmatch(_PRINTED, text) or re.fullmatch(_BARE, text):
             return _entries_of_invalid_json(field, text, problems)
     if field in _NEVER_SPLIT:
         return [given[:]]  # a plain string
     if "," not in text:
         return [text]
-    return [part.strip() for part in text.split(",")]
+    return [part.strip() for part in re.split(_COMMA if "}" in text else ",", text)]
 
 
 def _entries_of_invalid_json(field: str, text: str, problems: list[Problem]) -> list[object]:
@@ -143,7 +172,12 @@ def _entries_of_invalid_json(field: str, text: str, problems: list[Problem]) -> 
 
 def _not_a_list(field: str, value: object) -> Problem:
     source: str | None = None
-    if value is None or value is False:
+    if value is None:
+        message = (
+            f"None: is a variable unset? Give a list, such as {_example(field)}, or [] for none."
+        )
+        return Problem("wrong_type", field, value, message)
+    if value is False:
         source, hint = "[]", "Write [] for none."
     elif isinstance(value, bytes) and value.isascii():
         source = repr(value.decode("ascii"))
@@ -151,7 +185,7 @@ def _not_a_list(field: str, value: object) -> Problem:
     elif value is True and field == "origins":
         hint = f"List them, such as {_example(field)}; for everybody, write '*'."
     else:
-        hint = f"Give a list, such as {_example(field)}."
+        hint = _hint_for_object(field, value) or f"Give a list, such as {_example(field)}."
     message = f"{text_of(value)} is neither a string nor a list. {hint}"
     return Problem("wrong_type", field, value, message, source)
 

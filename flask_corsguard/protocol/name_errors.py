@@ -18,6 +18,18 @@ _QUOTES = "'\"`"
 _PATTERN_SIGNS = re.compile(r"[*?|\\()\[\]{}]|\.\+|^[\^'`]|[$'`]$")
 
 
+def _of_word(name: str, *, can_be_all: bool) -> tuple[str, str] | None:
+    """The end of the message about a word that stands for other names."""
+    if name.lower() == "none":
+        return ", but stands for none. Write [].", "[]"
+    if name.lower() in ("all", "any") and can_be_all:
+        return ", but stands for all. Write '*'.", "'*'"
+    if re.fullmatch("HTTP_[A-Z_]+", name):
+        meant = repr(name[5:].replace("_", "-").title())
+        return f", but a key of the WSGI environ. Write {meant}.", meant
+    return None
+
+
 def diagnose_name(
     name: str, kind: str, longest: int | None = None, *, can_be_all: bool = True
 ) -> tuple[str, str | None] | None:
@@ -32,6 +44,9 @@ def diagnose_name(
     if name == "*":
         return None
     found = f"{text_of(name)} is not {kind}"
+    word = _of_word(name, can_be_all=can_be_all)
+    if word:
+        return found + word[0], word[1]
     if is_unreplaced(name):
         return f"{found}: it is a variable that was never replaced by its value.", None
     if re.match(r"[a-z]+://", name):

@@ -10,13 +10,15 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from flask_corsguard.protocol.headers import field_of_name
-from flask_corsguard.protocol.lists import is_unreplaced
+from flask_corsguard.protocol.lists import is_unreplaced, unset_part
 from flask_corsguard.protocol.origins import (
     DEFAULT_PORTS,
     MISSPELT_SCHEMES,
     OPAQUE_SCHEMES,
+    STORES,
     OriginPattern,
     is_scheme,
     parse_origin,
@@ -26,7 +28,22 @@ from flask_corsguard.protocol.origins import (
 from flask_corsguard.protocol.publicsuffix import is_public_suffix, is_registry_suffix, suffix_below
 
 _SEPARATORS = re.compile(r"[|;\s]+")
-_QUOTES = "'\"`"
+_QUOTES = "'\"`\u2018\u2019\u201c\u201d"
+# A space that stands beside a dot or a colon, which is not the end of an origin.
+_STRAY_SPACE = re.compile(r"\s+(?=[.:])|(?:(?<=[.:])|(?<=://))\s+(?!\S*://)")
+# ORIGINS=https://example.com
+_NAMED = re.compile(r"\w+\s*=\s*(?=['\"]?[\w*]+://)")
+_COMMENT = re.compile(r"\s+#.*")
+# https://http://example.com
+_SCHEME_TWICE = re.compile(r"(?:https?|wss?)://(?=(?:https?|wss?)://)", re.IGNORECASE)
+# A pattern, or a wildcard, for both http and https.
+_ANY_SCHEME = re.compile(r"(?:\*|http\*|https\?|http\(s\)\??)://")
+# 192.168.0.0/24
+_NETWORK = re.compile(r"(\w+://)([0-9.]+)/([0-9]{1,2})")
+_FILE = re.compile(r"(?:[.~]{1,2}|[\w-]*)(?:/[\w.-]+)*\.(?:conf|csv|ini|json|toml|txt|ya?ml)")
+# {a,b}, (a|b), (?:a|b) or (a)?
+_CHOICE = re.compile(r"(?:\{|\((?:\?:)?)([\w.:-]+(?:[,|][\w.:-]+)*)[})](\??)(?![*+{])")
+_PORTS = re.compile(r":([0-9]{1,5})-([0-9]{1,5})/?$")
 # https:host, https//host and the like; not localhost:3000
 _BROKEN_SCHEME = re.compile(r"^(https?|wss?)(?::/?|/{1,2}|;/*)(?=[a-z*\[])", re.IGNORECASE)
 # https://a.comhttps://b.com, as Python joins two strings without a comma between them; but not a
@@ -46,14 +63,17 @@ _WILDCARDS = (
     "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the first"
     " label (https://pr-*.example.com) or for the port (http://localhost:*)"
 )
+# No more origins are listed for a choice or a range of ports.
+_MOST_LISTED = 20
 # With more wildcards in one label, a pattern would be slow.
 _MOST_STARS = 3
+Diagnosis: TypeAlias = tuple[list[tuple[str, str]], str | None]
 # Signs of a regular expression, which no origin has. Not "[", "?", "+" or "." alone: they are more
 # probably from an IPv6 address, a query or a scheme.
 _REGEX_SIGNS = re.compile(r"[\^$\\(){}]|(?<![A-Za-z0-9*])\.[*+]|\[[^\[\]]*-|https\?:")
 
 
-def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
+def diagnose(text: str) -> Diagnosis:
     """Find out why *text* cannot be an entry of ``origins``.
 
     :returns: pairs of (code, sentence), at least one, and the corrected entry as Python source, or
@@ -62,17 +82,11 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if not text:
         return [("origin_empty", "an origin cannot be empty")], None
     bare = text.strip(_QUOTES)
-    if bare.casefold() == "null":
-        sentence = "the opaque origin is 'null' in lower case, and any site can send it"
-        return [("origin_case", sentence)], None
-    word = _of_word(bare)
-    if word:
-        return word
-    if is_unreplaced(bare):
-        return [("origin_invalid", "this is a variable that was never replaced by its value")], None
-    if bare != text:
-        fixed = bare if bare == "*" else repair(bare)
-        return [("origin_quotes", "an origin has no quotes")], fixed and repr(fixed)
+    if bare.startswith("<") and "://" in bare:
+        bare = bare.strip("<>")
+    special = _of_word(bare) or _mistyped(text, bare) or _of_no_page(text)
+    if special:
+        return special
     several, sentence = _several(text)
     if several:
         repaired = [repair(part) for part in several]
@@ -87,7 +101,7 @@ def diagnose(text: str) -> tuple[list[tuple[str, str]], str | None]:
     if not problems:
         problems = [("origin_invalid", "this is not scheme://host[:port]")]
     repaired_text = repair(text)
-    suggestion = _as_pattern(text) or (repaired_text and repr(repaired_text))
+    suggestion = _as_pattern(text) or _each_port(text) or (repaired_text and repr(repaired_text))
     if suggestion is None:
         no_string = ("origin_wildcard", f"{_WILDCARDS}; list the hosts")
         problems = [no_string if words == _WILDCARDS else (code, words) for code, words in problems]
@@ -100,14 +114,96 @@ def _source_of(origins: list[str | None]) -> str | None:
     return json.dumps(origins) if len(origins) > 1 else repr(origins[0])
 
 
-def _of_word(bare: str) -> tuple[list[tuple[str, str]], str | None] | None:
-    """The diagnosis of a word such as "all", or of a name for another field."""
+def _mistyped(text: str, bare: str) -> Diagnosis | None:
+    """The diagnosis of a character too many, or of a scheme too many.
+
+    :param bare: the text without quotes around it.
+    """
+    hidden = next((each for each in text if not (each.isprintable() or each.isspace())), None)
+    joined = _STRAY_SPACE.sub("", text)
+    if hidden:
+        sentence = f"there is an invisible character in it (U+{ord(hidden):04X})"
+        problem = ("origin_invalid", sentence)
+        meant = "".join(filter(str.isprintable, text)).strip(_QUOTES)
+    elif bare != text:
+        problem, meant = ("origin_quotes", "an origin has no quotes"), bare
+    elif _NAMED.match(text):
+        problem = ("origin_invalid", "its name is there again")
+        meant = _NAMED.sub("", text).strip(_QUOTES)
+    elif _COMMENT.search(text):
+        problem = ("origin_fragment", "a value has no comment")
+        meant = _COMMENT.sub("", text)
+    elif _SCHEME_TWICE.match(text):
+        problem = ("origin_scheme", "the scheme is there twice")
+        meant = _SCHEME_TWICE.sub("", text)
+    elif joined != text and not re.search(r"\s", joined):
+        problem, meant = ("origin_separator", "there is a space in it"), joined
+    else:
+        return None
+    fixed = meant if meant == "*" else repair(meant)
+    return [problem], fixed and repr(fixed)
+
+
+def _of_word(bare: str) -> Diagnosis | None:
+    """The diagnosis of a word that stands for origins, that belongs in another field, or that a
+    variable has left behind."""
+    unset = unset_part(bare)
+    if bare.casefold() == "null":
+        sentence = "the opaque origin is 'null' in lower case, and any site can send it"
+        return [("origin_case", sentence)], None
+    if unset and bare != "None":
+        sentence = f"a variable is unset: {unset!r} stands in its place"
+        if is_unreplaced(bare):
+            sentence = "this is a variable that was never replaced by its value"
+        return [("origin_invalid", sentence)], None
     sentence, correction = _WORDS.get(bare.lower(), ("", None))
     field = field_of_name(bare)
     if field:
         kind = "a method" if field == "methods" else "a header"
         sentence = f"this is {kind}, which belongs in {field}"
     return ([("origin_no_scheme", sentence)], correction) if sentence else None
+
+
+def _of_no_page(text: str) -> Diagnosis | None:
+    """The diagnosis of a file, of a database or of a range of addresses."""
+    if _FILE.fullmatch(text):
+        sentence = "this is a file, which a source reads"
+        return [("origin_no_scheme", sentence)], f"FileOrigins({text!r})"
+    scheme = text.partition("://")[0].partition("+")[0].lower()
+    if scheme in STORES and "://" in text:
+        # Not the URL, which can have a password.
+        sentence = "this is a database, which a source reads"
+        return [("origin_invalid", sentence)], STORES[scheme].format("url")
+    network = _NETWORK.fullmatch(text)
+    if network:
+        kept, rest = divmod(int(network[3]), 8)
+        labels = network[2].split(".")[:kept]
+        pattern = None if rest or not kept else _as_pattern(f"{network[1]}{'.'.join(labels)}.*")
+        return [("origin_path", "a range of addresses can be allowed only by a pattern")], pattern
+    return None
+
+
+def _each_port(text: str) -> str | None:
+    """The origins for a range of ports, such as ``3000-3003``, as source; or None."""
+    found = _PORTS.search(text)
+    ports = range(int(found[1]), int(found[2]) + 1) if found else ()
+    if not found or not 1 < len(ports) <= _MOST_LISTED:
+        return None
+    return _source_of([repair(f"{text[: found.start()]}:{port}") for port in ports])
+
+
+def _choices(text: str) -> list[str]:
+    """The strings that ``{a,b}``, ``(a|b)`` and ``(a)?`` stand for."""
+    found = _CHOICE.search(text)
+    if not found:
+        return [text]
+    parts = re.split("[,|]", found[1]) + ([""] if found[2] else [])
+    before, after = text[: found.start()], text[found.end() :]
+    texts: list[str] = []
+    for part in parts:
+        if len(texts) <= _MOST_LISTED:
+            texts += _choices(before + part + after)
+    return texts
 
 
 def _several(text: str) -> tuple[list[str], str]:
@@ -125,7 +221,7 @@ def _several(text: str) -> tuple[list[str], str]:
 
 def repair(text: str) -> str | None:
     """The entry that *text* was probably meant to be, or None."""
-    text = _BROKEN_SCHEME.sub(r"\1://", text.strip())
+    text = _ANY_SCHEME.sub("//", _BROKEN_SCHEME.sub(r"\1://", text.strip()))
     scheme, separator, rest = text.partition("://")
     if not separator:
         rest = text.lstrip("/")
@@ -330,17 +426,37 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _unregexed(text: str) -> str | None:
-    """The plain entry that means the same as a common regular expression.
-
-    Never a compiled pattern: only its author can know whether it lets strangers in.
-    """
-    plain = text.removeprefix("^").removesuffix("$").removesuffix("/")
-    plain = plain.replace("https?:", "https:")
-    plain = re.sub(r"://(\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\w\+)\)?\\?\.\)?)", "://*.", plain)
-    plain = re.sub(r"\(?(\.\*|\.\+|\[[^\]]*\][+*]|\\[dw]\+)\)?", "*", plain)
-    plain = plain.replace("\\.", ".").replace("\\-", "-").replace("\\/", "/")
-    pattern = parse_pattern(plain)
-    return repr(plain) if pattern and not spans_registry(pattern, whole_labels=True) else None
+    """The plain entries, as source, for the regular expressions that people write most; otherwise
+    the pattern itself, if strangers cannot have what it matches."""
+    text = text.lstrip("~^").removesuffix("$").removesuffix("/").replace("\\/", "/")
+    is_local = "//localhost" in text or "//127." in text
+    text = _ANY_SCHEME.sub("http://" if is_local else "https://", text)
+    plain = re.sub(r"://\(?\.[*+]\\?\.\)?", "://*.", text)
+    plain = re.sub(r"(?:\((?:\?:)?)?:(?:\\d|\[0-9\])[+*](?:\)\??)?$", ":*", plain)
+    plain = re.sub(r"\(?\.[*+]\)?|(?<=[\w-])\[a-z0-9-\]\+", "*", plain)
+    entries = _choices(plain.replace("\\.", ".").replace("\\-", "-"))
+    patterns = [*map(parse_pattern, entries)]
+    if len(entries) <= _MOST_LISTED and all(
+        pattern and not spans_registry(pattern, whole_labels=True) for pattern in patterns
+    ):
+        return _source_of([*entries])
+    source = re.sub(r"(?<!\\)\.(?![*+?{])", r"\.", text)
+    tail = re.search(r"(?<!\\)([a-z0-9-]*(?:\\\.[a-z0-9-]+)+)(?::[0-9]{1,5})?$", source)
+    label, _, host = tail[1].replace("\\.", ".").partition(".") if tail else ("", "", "")
+    is_shared = is_registry_suffix(host) if label else is_public_suffix(host) or suffix_below(host)
+    if (
+        not re.match(r"[a-z]+://", source)
+        or re.search(r"\.[*+]|\"", source)
+        or "|" in re.sub(r"\([^()]*\)", "", source)
+        or not host
+        or is_shared
+    ):
+        return None
+    try:
+        re.compile(source)
+    except (re.error, RecursionError, OverflowError):
+        return None
+    return f're.compile(r"{source}")'
 
 
 def _canonical_host(host: str) -> str:

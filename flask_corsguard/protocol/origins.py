@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from flask_corsguard.errors import is_shutdown
-from flask_corsguard.text import described, shown, text_of
+from flask_corsguard.text import described, on_one_line, text_of
 
 #: In characters. The longest host name has 253, which leaves room for a scheme and a port.
 MAX_ORIGIN_LENGTH = 320
@@ -30,6 +30,15 @@ OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
 MISSPELT_SCHEMES = {
     **dict.fromkeys(("hhtp", "htp", "htpp", "htttp", "htt", "ttp"), "http"),
     **dict.fromkeys(("hhtps", "htps", "htpps", "htttps", "httsp", "httpss", "ttps"), "https"),
+}
+
+#: Schemes of databases, which no page has -> how a source reads one.
+STORES = {
+    **dict.fromkeys(("redis", "rediss"), "RedisOrigins({}, key='cors:origins')"),
+    **dict.fromkeys(
+        ("mariadb", "mysql", "postgres", "postgresql", "sqlite"),
+        "SQLOrigins({}, 'SELECT origin FROM cors_origins')",
+    ),
 }
 
 #: Names for a server on the same machine. In browsers, 0.0.0.0 is one too.
@@ -437,6 +446,7 @@ class OriginSet:
         # A truthy object is not consent: a coroutine, a mock or a match object would let everybody
         # in. Not isinstance(), which an object can deceive.
         if type(allowed) is not bool:
-            message = f"it returned {shown(text_of(allowed), 60)} where True or False was expected"
+            given = on_one_line(text_of(allowed, 60))
+            message = f"it returned {given} where True or False was expected"
             raise CheckFailedError(message)
         return allowed

@@ -241,9 +241,11 @@ def fields_meant(value: object) -> str | None:
     mapping of fields. Otherwise None."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[object, object]", value)
-        if not fields or not all(name in FIELDS for name in fields):
+        names = [_field_meant(name) for name in fields]
+        if not fields or not all(name in FIELDS for name in names):
             return None
-        return ", ".join(f"{name}={text_of(given)}" for name, given in fields.items())
+        given = zip(names, fields.values(), strict=True)
+        return ", ".join(f"{name}={text_of(each)}" for name, each in given)
     is_list = isinstance(value, (list, tuple, set, frozenset))
     entries = tuple(cast("Iterable[object]", value)) if is_list else (value,)
     if not entries or not all(map(_is_written_origin, entries)):
@@ -251,9 +253,19 @@ def fields_meant(value: object) -> str | None:
     return f"origins={text_of(value)}"
 
 
+def _field_meant(name: object) -> object:
+    """The field that a name stands for, also where another library calls it so."""
+    if name in FIELDS:
+        return name
+    from flask_corsguard.protocol.field_names import unknown_field
+
+    return unknown_field("unknown_field", name, "policy field", FIELDS).suggestion
+
+
 def _is_written_origin(entry: object) -> bool:
     return isinstance(entry, re.Pattern) or (
-        isinstance(entry, str) and ("://" in entry or entry.strip() == "*")
+        isinstance(entry, str)
+        and (re.match(r"[\s'\"]*[\w*+.-]+://", entry) is not None or entry.strip() == "*")
     )
 
 
@@ -403,8 +415,17 @@ def _public_suffixes(origins: _Origins) -> Iterator[tuple[OriginPattern, str]]:
     for pattern in () if origins == "*" else origins.patterns(_has_star_in_host):
         host = pattern.origin.host
         suffix = host if is_public_suffix(host) else suffix_below(host)
-        if suffix is not None:
+        if suffix is not None and not _is_refused_anyway(pattern):
             yield pattern, suffix
+
+
+def _is_refused_anyway(pattern: OriginPattern) -> bool:
+    """Whether :func:`_check_registry_suffix` finds a better correction."""
+    if not pattern.in_label:
+        return False
+    from flask_corsguard.protocol.origin_errors import repair, spans_registry
+
+    return spans_registry(pattern) and repair(str(pattern)) is not None
 
 
 def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_corsguard.errors import Problem
+from flask_corsguard.protocol.audiences import OF_ONE
 from flask_corsguard.protocol.fields import OriginForm, OriginList, is_raw, read_listed_origins
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFE_METHODS
 from flask_corsguard.protocol.lists import is_source, source_name
@@ -31,6 +32,10 @@ _LONGEST_NAME = 320
 # Locations that are only configuration keys, and only names in a settings file.
 _ONLY_CONFIGURED = re.compile(r"[A-Z_, ]+ in app\.config")
 _ONLY_IN_FILE = re.compile(r"[a-z_, ]+ in .*?(?P<is_json>\.json)?")
+# What a preflight asks about.
+_ASKED = ("methods", "allow_headers", "allow_private_network")
+# What sets a policy for no other view.
+_OF_ONE_VIEW = re.compile("(view|method|endpoint|files) .*")
 # What policies without a mark are called in sentences.
 _POLICIES = {"default": "the default policy", "report_only": "the report-only policy"}
 _LISTS = {"default": "the default policies", "report_only": "the report-only policies"}
@@ -81,24 +86,54 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     """
     policy = decision.policy
     assert policy is not None
+    is_speculative = decision.reason is Reason.SPECULATIVE
     is_unrouted = decision.endpoint is None and not decision.in_front
-    if is_unrouted and decision.reason is not Reason.SPECULATIVE:
+    if is_unrouted and not is_speculative:
         # Not the policy: a misspelt URL would make people open it for the whole app.
         return (
             "check the URL, the method and the trailing slash: no route of the app matches this"
             f" request (policy: {set_by(decision)}; it matters only to a page that must read the"
             " 404)"
         )
+    method = "" if is_speculative else missing_route(decision)
+    add_route = f"add a route that accepts {method} at this URL"
+    if method and _OF_ONE_VIEW.match(decision.policy_source):
+        return add_route  # which need not have the policy of the other views there
     change = _Change(decision, policy)
+    reasons = [*reasons_of(decision)]
     if credentials and not policy.allow_credentials:
         _allow_credentials(change)
-    for each in reasons_of(decision):
+        if policy.origins == "*" and Reason.CROSS_SITE_REQUEST in reasons:
+            reasons.remove(Reason.CROSS_SITE_REQUEST)  # an origin that is listed passes
+    for each in reasons:
         remedy = _REMEDIES[each]
         if isinstance(remedy, str):
             change.elsewhere.append(remedy)
         else:
             remedy(change)
+    if method:
+        change.elsewhere.append(add_route)
     return str(change)
+
+
+def missing_route(decision: Decision) -> str:
+    """The method, if routes are at the URL, but none accepts it; otherwise ""."""
+    method, accepted = decision.method, decision.route_methods
+    # In lower case, it is another method, which no route can accept.
+    is_missing = accepted is not None and method not in accepted and method == method.upper()
+    return plain(method) if is_missing and not decision.in_front and _can_list(method) else ""
+
+
+def upper_case_of(decision: Decision) -> str:
+    """The method in upper case, if the page has probably meant that; otherwise ""."""
+    upper = decision.method.upper()
+    is_meant = upper in KNOWN_METHODS or upper in (decision.route_methods or ())
+    return upper if is_meant and upper != decision.method else ""
+
+
+def _can_list(method: str) -> bool:
+    """Whether a policy can allow a method."""
+    return not read_fields({"methods": [method]})[1]
 
 
 def to_send_credentials(decision: Decision) -> str:
@@ -134,6 +169,8 @@ class _Change:
     """Everything that has to change for one decision.
 
     :ivar fields: field of the policy -> its new value, whole.
+    :ivar listed: the fields of another policy, to be tried before this one, which is for everybody.
+    :ivar stays: whether *fields* are then for that policy too, and this one stays as it is.
     :ivar in_policy: what else to change at the policy, in words.
     :ivar elsewhere: what to change in the page or in the app, in words.
     """
@@ -142,6 +179,8 @@ class _Change:
         self.decision = decision
         self.policy = policy
         self.fields: dict[str, object] = {}
+        self.listed: Mapping[str, object] = {}
+        self.stays = False
         self.in_policy: list[str] = []
         self.elsewhere: list[str] = []
 
@@ -156,23 +195,45 @@ class _Change:
             self.fields |= fields
             return
         given = ", ".join(f"{field}={_source(value)}" for field, value in fields.items())
-        self.say_first(problems, f"set {given}")
-
-    def say_first(self, problems: list[Problem], words: str) -> None:
-        """Name what must be fixed first, if anything, and then what to change."""
-        first = "; ".join(each.message.removesuffix(".") for each in problems[:MOST_SHOWN])
-        self.in_policy.append(f"first fix this: {first}; then {words}" if first else words)
+        self.in_policy.append(_after_fixing(problems, f"set {given}"))
 
     def extend(self, field: str, entries: Iterable[object], added: Iterable[str]) -> None:
         """Add names to a list, which is shown whole if it is short enough to be pasted."""
         entries, added = [*entries], [*added]
-        whole = [*entries, *added]
-        if len(whole) <= _MOST_ENTRIES and len(_source(whole)) <= _LONGEST_VALUE:
-            self.fields[field] = whole
-            return
+        whole: list[object] = [*entries, *added]
+        # Another policy needs no more than what the page asks for.
+        for value in (whole, added) if self.stays else (whole,):
+            if len(value) <= _MOST_ENTRIES and len(_source(value)) <= _LONGEST_VALUE:
+                self.fields[field] = value
+                return
         named = ", ".join(json.dumps(name[:_LONGEST_NAME]) for name in added[:MOST_SHOWN])
         number = "1 item" if len(entries) == 1 else f"{len(entries):,} items"
         self.in_policy.append(f"add {named}{and_more(added)} to {field}, which has {number}")
+
+    def _listed_first(self) -> str:
+        """A policy for the listed origin, before this one, in words."""
+        changes = {n: v for n, v in self.fields.items() if n not in OF_ONE}
+        first = {**self.listed, **changes}
+        present = {n: v for n, v in self.policy.values.items() if v != FIELDS[n].default}
+        if self.policy.compiled.audience:
+            words = f"list {json.dumps(self.decision.origin)} in an earlier policy"
+            asked = {n: present[n] for n in _ASKED if n in present and self.decision.preflight}
+            others = {n: v for n, v in (asked | first).items() if n not in OF_ONE}
+            text = ", ".join(_written(others))
+            if len(text) > _LONGEST_VALUE:
+                return f"{words}, one that allows what the page asks for"
+            return f"{words}, one with {text}" if text else words
+        own = {n: v for n, v in present.items() if n in first or n in OF_ONE}
+        beside = {n: v for n, v in present.items() if n not in own}
+        policies = ", ".join(f"Policy({', '.join(_written(fields))})" for fields in (first, own))
+        text = ", ".join([f"write [{policies}]", *_written(beside)])
+        source, location = self.decision.policy_source, self.decision.policy_location
+        is_in_code = "report_only" not in source and " in " not in location
+        if is_in_code and len(text) <= _LONGEST_VALUE:
+            return text
+        enforce = f", with enforce={_source(beside['enforce'])}" if "enforce" in beside else ""
+        words = f"make it a list of policies{enforce}: one with {', '.join(_written(first))}"
+        return f"{words}, then the present one"
 
     def __str__(self) -> str:
         decision = self.decision
@@ -185,11 +246,12 @@ class _Change:
         here: list[str] = []
         of_all: list[str] = []
         in_config: list[str] = []
-        for field in (name for name in FIELDS if name in self.fields):
-            source = _source(self.fields[field])
+        fields = {} if self.stays else self.fields
+        for field in (name for name in FIELDS if name in fields):
+            source = _source(fields[field])
             given, key = f"{field}={source}", f"CORSGUARD_{field.upper()}={source}"
             if file:
-                value = json.dumps(self.fields[field]) if source in ("True", "False") else source
+                value = json.dumps(fields[field]) if source in ("True", "False") else source
                 given = f'"{field}": {value}' if file["is_json"] else f"{field} = {value}"
             if all_configured:
                 here.append(key)
@@ -199,13 +261,26 @@ class _Change:
                 of_all.append(f"{given} (policy: {_place(decision, ())}, beside the list)")
             else:
                 here.append(given)
+        if self.stays:
+            values, problems = read_fields(self.listed)
+            problems += check_combination({**Policy().values, **values})
+            self.in_policy.insert(0, _after_fixing(problems, self._listed_first()))
         pieces = [*filter(None, [", ".join(here)]), *self.in_policy]
         if pieces:
             pieces[-1] += f" (policy: {_place(decision, [self.policy])})"
         pieces += of_all
         if in_config:
             pieces.append(f"{', '.join(in_config)} (in app.config)")
+        if "allow_credentials" in self.listed and "allow_credentials" in fields:
+            # In a hurry, a public route would be closed to all pages but one.
+            everybody = "pages of other origins can then no longer read; if they should, "
+            pieces.append(f"{everybody}{self._listed_first()}")
         return "; ".join([*pieces, *self.elsewhere])
+
+
+def _written(fields: Mapping[str, object]) -> list[str]:
+    """Fields as keyword arguments, in the usual order."""
+    return [f"{name}={_source(fields[name])}" for name in FIELDS if name in fields]
 
 
 def _source(value: object) -> str:
@@ -213,9 +288,15 @@ def _source(value: object) -> str:
     variables."""
     if isinstance(value, str):
         return json.dumps(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_source, cast('list[object]', value)))}]"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_source, cast('Sequence[object]', value)))}]"
     return source_of(value)
+
+
+def _after_fixing(problems: list[Problem], words: str) -> str:
+    """What must be fixed first, if anything, and then what to change."""
+    first = "; ".join(problem.message.removesuffix(".") for problem in problems[:MOST_SHOWN])
+    return f"first fix this: {first}; then {words}" if first else words
 
 
 def _allow_credentials(change: _Change) -> None:
@@ -223,22 +304,22 @@ def _allow_credentials(change: _Change) -> None:
     is_raw_origin = _can_be_listed_raw(change.decision)
     if policy.origins != "*":
         change.set_if_it_may({"allow_credentials": True})
-    elif origin == "null":
+        return
+    if origin == "null":
         change.elsewhere.append(_NOT_NULL)
-    elif parse_origin(origin or "") is None and not is_raw_origin:
+        return
+    if parse_origin(origin or "") is None and not is_raw_origin:
         change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin or '')}")
-    elif policy.compiled.audience:
-        field = "raw_origins" if is_raw_origin else "origins"
-        values, problems = read_fields({field: [origin], "allow_credentials": True})
-        problems += check_combination({**Policy().values, **values})
-        words = f"list {json.dumps(origin)} in an earlier policy, one with allow_credentials=True"
-        change.say_first(problems, words)
-    else:
-        raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]}
-        lists = raw if is_raw_origin else {"origins": [origin]}
-        change.set_if_it_may({**lists, "allow_credentials": True})
-        if "allow_credentials" in change.fields and not is_raw_origin:
-            change.elsewhere.append(_AND_EVERYBODY.format(origin=json.dumps(origin)))
+        return
+    listed: dict[str, object] = {"raw_origins" if is_raw_origin else "origins": [origin]}
+    listed["allow_credentials"] = True
+    if policy.compiled.audience:
+        change.listed, change.stays = listed, True
+        return
+    raw = {"origins": [], "raw_origins": [*policy.raw_origins, origin]} if is_raw_origin else {}
+    change.set_if_it_may(listed | raw)
+    if "allow_credentials" in change.fields:
+        change.listed = listed
 
 
 def _list_origin(change: _Change) -> None:
@@ -337,6 +418,8 @@ def _one_path(change: _Change) -> None:
 
 def _do_not_deny(change: _Change) -> None:
     policy, text = change.policy, change.decision.origin or ""
+    if change.stays:
+        return  # an earlier policy decides
     origin = parse_origin(text)
     if origin is None:  # "null"
         change.elsewhere.append(_NOT_NULL)
@@ -366,21 +449,20 @@ def _covers(entry: OriginForm, text: str, origin: Origin) -> bool:
 
 
 def _allow_method(change: _Change) -> None:
-    policy, method = change.policy, change.decision.method
-    upper = method.upper()
-    if upper in KNOWN_METHODS and upper != method:
-        accepted = ", which a route at this URL must accept" if policy.methods is None else ""
-        change.elsewhere.append(f"have the page call fetch(url, {{method: '{upper}'}}){accepted}")
+    policy, decision = change.policy, change.decision
+    method, accepted = decision.method, decision.route_methods
+    if upper := upper_case_of(decision):
+        is_accepted = policy.methods is not None or accepted is None or upper in accepted
+        must = "" if is_accepted else ", which a route at this URL must accept"
+        change.elsewhere.append(f"have the page call fetch(url, {{method: '{upper}'}}){must}")
         method = upper
         if policy.compiled.allows_method(method, None):
             return
-    if policy.methods is None:
-        change.elsewhere.append(f"add a route that accepts {plain(method)} at this URL")
-    elif read_fields({"methods": [method]})[1]:
+    if not _can_list(method):
         change.elsewhere.append(
             f"have the page use another method: no policy can allow {plain(method)}"
         )
-    else:
+    elif policy.methods is not None:
         change.extend("methods", policy.methods, [method])
 
 
@@ -407,10 +489,25 @@ def take_out_of_page(names: Collection[str]) -> str:
     return f"take {named} out of the page's fetch() or axios headers: {why}"
 
 
-def _enforce_less(change: _Change) -> None:
+def _let_past_enforce(change: _Change) -> None:
+    decision, policy = change.decision, change.policy
+    origin = decision.origin or ""
+    is_raw_origin = _can_be_listed_raw(decision)
+    if policy.origins == "*" and (is_raw_origin or parse_origin(origin) is not None):
+        if is_raw_origin:
+            change.extend("raw_origins", policy.raw_origins, [origin])
+        else:
+            change.listed, change.stays = {"origins": [origin]}, True
+        change.elsewhere.append(_EVERY_SITE)
+        return
     # With a safe method, "unsafe" refuses only WebSocket handshakes, and those name their origin.
-    is_safe = change.decision.method in SAFE_METHODS
-    change.fields["enforce"] = "unsafe" if change.policy.enforce == "all" and is_safe else "off"
+    is_safe = decision.method in SAFE_METHODS
+    less = "unsafe" if policy.enforce == "all" and is_safe else "off"
+    source = decision.policy_source
+    if decision.endpoint is None or "report_only" in source or _OF_ONE_VIEW.match(source):
+        change.fields["enforce"] = less
+    else:
+        change.elsewhere.append(f'mark this view with @cors(enforce="{less}")')
     change.elsewhere.append("other sites can then cause such requests")
 
 
@@ -437,11 +534,7 @@ _NOT_NULL = (
     " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
     " send"
 )
-# Otherwise, somebody in a hurry would close a public route to all pages but one.
-_AND_EVERYBODY = (
-    "pages of other origins can then no longer read; if they should, write"
-    ' [Policy(origins=[{origin}], allow_credentials=True), Policy(origins="*")]'
-)
+_EVERY_SITE = 'only if every site may cause such requests, set enforce="off" for this view instead'
 _NOTHING_CAN = "no setting can, because no page in a browser sends this origin"
 _NOT_YET = (
     "nothing to do, because the browser asks again when the user goes there; requests ahead of time"
@@ -466,7 +559,7 @@ _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.PRIVATE_NETWORK_NOT_ALLOWED: lambda change: change.set_if_it_may(
         {"allow_private_network": True}
     ),
-    Reason.CROSS_SITE_REQUEST: _enforce_less,
+    Reason.CROSS_SITE_REQUEST: _let_past_enforce,
     Reason.SPECULATIVE: _NOT_YET,
     Reason.PATH_AMBIGUOUS: _one_path,
     Reason.CREDENTIALS_NOT_ALLOWED: _allow_credentials,

@@ -253,7 +253,7 @@ class Hooks:
         app = self._state.app
         wanted = self._state.first
         before: list[Function] = app.before_request_funcs[None]
-        own = (*wanted, *self._first.values())
+        own = (*wanted, *self._first.values(), self._look_for_cookies)
         others = [f for f in before if f not in own and not _is_hook(f, self._before_request)]
         tracing = [function for function in others if is_tracing(function)]
         others = [function for function in others if function not in tracing]
@@ -265,6 +265,7 @@ class Hooks:
             *tracing,
             *self._first.values(),
             self._before_request,
+            *([self._look_for_cookies] if app.debug else ()),
             *others,
         ]
         for name, functions in app.before_request_funcs.items():
@@ -275,6 +276,16 @@ class Hooks:
             self._after_request,
             *[f for f in after if not _is_hook(f, self._after_request)],
         ]
+
+    def _look_for_cookies(self) -> None:
+        """In debug mode, find a page that gets no cookies although it may send credentials."""
+        current = _current_request()
+        decision: Decision | None = getattr(current, DECISION, None)
+        if decision is None or decision.outcome is not Outcome.ALLOWED or decision.policy is None:
+            return
+        policy, server = decision.policy, f"{current.scheme}://{current.host}"
+        if policy.allow_credentials and not current.cookies:
+            self._state.log.without_cookies(decision.origin or "", server, policy)
 
     def _ahead(self, function: Function) -> Function:
         """A wrapper for a function of ``run_first`` that records if it ends the request."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,7 @@ from flask_corsguard.errors import PolicyError, Problem
 from flask_corsguard.sources.source import Row, Source, SourceSettings
 from flask_corsguard.sources.store_errors import StoreError
 from flask_corsguard.text import text_of
-from flask_corsguard.watched_file import WatchedFile, read_toml
+from flask_corsguard.watched_file import WatchedFile, read_json, read_toml
 
 # In seconds: how long a change of the file is left alone.
 _SETTLE = 0.4
@@ -92,7 +91,7 @@ def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
         return _rows(table["origins"], by_tenant=by_tenant)
     text = content.decode("utf-8-sig", "backslashreplace")
     if path.endswith(".json") or text.lstrip().startswith("["):
-        value = json.loads(text, object_pairs_hook=_without_duplicates)
+        value = read_json(text)
         return _rows(value, by_tenant=by_tenant)
     return _lines(text, by_tenant=by_tenant)
 
@@ -119,10 +118,3 @@ def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:
 def _each(value: Any) -> list[Any]:
     entries: Any = value
     return entries if isinstance(value, list) else [value]
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise ValueError(f"a name is listed twice: {text_of([name for name, _ in pairs])}")
-    return table

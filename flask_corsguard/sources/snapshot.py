@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple, cast
 
@@ -24,6 +25,8 @@ _LONGEST_REASON = 400
 # How many rows are checked at a time.
 _PORTION = 1000
 _NOTHING: frozenset[str] = frozenset()
+# The first of two words, where only the second is an origin.
+_TENANT = re.compile(r"([\w-]+)[\s:=]+\w+://\S+$")
 _NOT_FROM_A_SOURCE = {
     "": "it is empty",
     "*": "a source cannot allow everybody: for that, set origins='*'",
@@ -246,6 +249,8 @@ class Rows:
         for text in texts:
             if text in _NOT_FROM_A_SOURCE:
                 wrong[text] = _NOT_FROM_A_SOURCE[text]
+            elif "://" in text and (tenant := _TENANT.match(text)) and not self._by_tenant:
+                wrong[text] = f"{tenant[1]!r} looks like a tenant, but the source has no by"
             elif "," in text:
                 wrong[text] = "a row must be one origin: rows are not split at commas"
             else:

@@ -222,6 +222,32 @@ def test_a_url_without_a_scheme() -> None:
     assert ran.err.endswith("is a path. For the URL, write http://localhost:5000/api/users/7\n")
 
 
+VITE, MOVED = "http://localhost:5173", "http://127.0.0.1:5173"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_told"),
+    [
+        (f"http://127.0.0.1:5000/ --origin {VITE} --credentials", True),
+        (f"http://127.0.0.1:5000/ --origin {VITE}", False),
+        (f"http://localhost:5000/ --origin {VITE} --credentials", False),
+        # The command has chosen the host.
+        (f"/ --origin {MOVED} --credentials", False),
+    ],
+)
+def test_a_page_that_gets_no_cookies(arguments: str, is_told: bool) -> None:
+    app = Flask("x")
+    CorsGuard(app, origins=[VITE, MOVED], allow_credentials=True)
+    app.add_url_rule("/", "index", lambda: "")
+    ran = run(f"check {arguments}", app)
+    assert ran.code == 0
+    told = ran.out.partition("4. No cookies\n")[2]
+    assert bool(told) == is_told
+    assert not told or told.startswith(
+        "   localhost and 127.0.0.1 are different sites: for a page at http://localhost:5173 that"
+    )
+
+
 def test_a_url_and_an_origin_that_are_swapped() -> None:
     ran = run(["check", f"{A}/", "--origin", "/api/users?by=name&up"])
     assert (ran.code, ran.out) == (2, "")
@@ -316,7 +342,9 @@ def enforcing() -> Flask:
     app = Flask("bank", static_folder=None)
     CorsGuard(app, enforce="unsafe")
     app.add_url_rule("/sign-out", "sign_out", cors(enforce="all")(lambda: ""))
-    app.add_url_rule("/status", "status", cors(origins="*")(lambda: ""), methods=["GET", "PUT"])
+    app.add_url_rule(
+        "/status", "status", cors(origins="*")(lambda: ""), methods=["GET", "POST", "PUT"]
+    )
     return app
 
 
@@ -357,7 +385,7 @@ def test_a_public_view_that_strangers_only_read(method: str, code: int, step: st
     assert told["steps"][-2]["title"] == step
     if code:
         assert told["decision"]["reason"] == "CROSS_SITE_REQUEST"
-        assert 'enforce="off"' in told["why"]
+        assert f'To allow it: write [Policy(origins=["{OTHER}"]), ' in told["why"]
 
 
 def test_a_teardown_function_that_counts_on_a_request() -> None:

@@ -276,8 +276,8 @@ CONTENT = {
     ),
     "an unknown policy": ("policy = 'partner'", "unknown_policy", "partner"),
     "an unknown policy for report_only": ("report_only = 'partner'", "unknown_policy", "partner"),
-    "not a table": ("policies = 7", "wrong_type", "{'partners': {'origins': [...]}}"),
-    "not a table for paths": ("paths = []", "wrong_type", "{'/api': {'origins': [...]}}"),
+    "not a table": ("policies = 7", "wrong_type", "Write, for example, {'partners': {'origins': ['https://app.example.com']}}."),
+    "not a table for paths": ("paths = []", "wrong_type", "Write, for example, {'/api': {'origins': ['https://app.example.com']}}."),
     "a date": ("max_age = 2026-01-01", "wrong_type", "Give a number"),
     "not a number": ("max_age = nan", "wrong_type", "Give a number"),
     "a combination": (
@@ -296,6 +296,44 @@ CONTENT = {
         "allow_credentials = True\n", "settings_file_syntax",
         "(at line 1, column 21). TOML writes true and false in lower case.",
     ),
+    "a path without quotes": (
+        "[paths./api]\n", "settings_file_syntax", 'Quote the path, as in [paths."/api"].',
+    ),
+    "a value without quotes": (
+        "origins = https://a.example\n", "settings_file_syntax",
+        'Strings need quotes, as in "https://app.example.com".',
+    ),
+    "a comment of another language": (
+        "origins = [] // none\n", "settings_file_syntax", "Comments begin with #.",
+    ),
+    "null": ("origins = null\n", "settings_file_syntax", "TOML has no null: leave the line out"),
+    "curly quotes": ("origins = \u201c*\u201d\n", "settings_file_syntax", "must be straight."),
+    "a table around all": (
+        "[corsguard]\norigins = '*'", "unknown_key",
+        "settings stand at the top level. Leave out [corsguard].",
+    ),
+    "policy for policies": (
+        "[policy.own]\norigins = '*'", "wrong_type", "write it as [policies.partners].",
+    ),
+    "double brackets": ("[[report_only]]\nmax_age = 5", "wrong_type", "write it as [report_only]."),
+    "below a table": (
+        "[paths.'/api']\nmax_age = 5\nreport_only = 'own'", "unknown_field",
+        "'report_only' is not a field of a policy. Move it to the top level (in TOML, above the first"
+        " table).",
+    ),
+    "nothing": (" \n", "settings_file_unusable", "it is empty, as a failed write would leave it."),
+    "a JSON name twice": (
+        '{"max_age": 5, "max_age": 6}', "settings_file_syntax",
+        "it is not JSON: a name is listed twice: ['max_age', 'max_age'].",
+    ),
+    "a trailing comma": (
+        '{"origins": ["*",]}', "settings_file_syntax", "There is a comma too many, before ] or }.",
+    ),
+    "a JSON comment": (
+        '{"origins": "https://a.example" // ours\n}', "settings_file_syntax",
+        "JSON has no comments.",
+    ),
+    "quotes of Python": ("{'origins': '*'}", "settings_file_syntax", "JSON has double quotes."),
     "a key twice": ("max_age = 5\nmax_age = 6\n", "settings_file_syntax", "line 2"),
     "not JSON": ('{"origins": [', "settings_file_syntax", "it is not JSON: "),
     "not UTF-8": (b"# \n# \xff", "settings_file_syntax", "not UTF-8: invalid start byte in line 2"),
@@ -466,7 +504,7 @@ def test_what_is_no_path(app, value):
     app.config[KEY] = value
     (problem,) = problems_of(lambda: CorsGuard(app))
     assert (problem.code, problem.where) == ("wrong_type", KEY)
-    assert "Write '/etc/shop/cors.toml'." in problem.message
+    assert "Write one, such as '/etc/shop/cors.toml'." in problem.message
 
 
 def missing(path):

@@ -111,6 +111,7 @@ def _is_method(name: str) -> bool:
         and upper not in standard.FORBIDDEN_METHODS
         and (upper not in _UPPER_CASE_METHODS or name == upper)
         and name.lower() not in ("authorization", "content-disposition", "content-type")
+        and name.lower() not in ("all", "any", "none")
     )
 
 
@@ -122,7 +123,8 @@ def _is_name(name: str) -> bool:
         and ".+" not in name
         and name[0] not in "^'`"
         and name[-1] not in "$'`"
-        and not re.fullmatch(r"\$[A-Za-z0-9_]+|%[A-Za-z0-9_]+%", name)
+        and not re.fullmatch(r"\$[A-Za-z0-9_]+|%[A-Za-z0-9_]+%|HTTP_[A-Z_]+", name)
+        and name.lower() != "none"
     )
 
 
@@ -132,6 +134,7 @@ def _is_allow_headers(value: object) -> bool:
         or (
             _is_name(name)
             and name not in _UPPER_CASE_METHODS
+            and name.lower() not in ("all", "any")
             and not standard.is_forbidden_header(name)
             and not name.lower().startswith("access-control-")
         )
@@ -145,7 +148,7 @@ def _is_expose_headers(value: object) -> bool:
     return set(entries(value)) == {"*"} or all(
         _is_name(name)
         and name not in _UPPER_CASE_METHODS
-        and name.lower() not in ("set-cookie", "set-cookie2")
+        and name.lower() not in ("all", "any", "set-cookie", "set-cookie2")
         and not name.lower().startswith("access-control-")
         for name in entries(value)
     )

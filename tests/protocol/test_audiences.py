@@ -25,7 +25,7 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.protocol.remedies import to_refuse, to_send_credentials
+from flask_corsguard.protocol.remedies import to_allow, to_refuse, to_send_credentials
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 
@@ -291,8 +291,18 @@ REMEDIES = {
     "enforce": (
         [OWN.derive(enforce="unsafe"), PUBLIC.derive(enforce="unsafe")],
         CorsRequest(C, "DELETE", preflight=True),
-        'methods=["DELETE"] (policy: default, policy 2 of 2); enforce="off" (policy: default,'
-        " beside the list); other sites",
+        f'list "{C}" in an earlier policy, one with methods=["DELETE"] (policy: default, policy 2'
+        " of 2); only if every site may cause such requests",
+    ),
+    "enforce, for a raw origin": (
+        [OWN.derive(enforce="unsafe"), PUBLIC.derive(enforce="unsafe")],
+        CorsRequest("file://", "POST", preflight=True),
+        'raw_origins=["file://"] (policy: default, policy 2 of 2); only if',
+    ),
+    "enforce, for null": (
+        [OWN.derive(enforce="unsafe"), PUBLIC.derive(enforce="unsafe")],
+        CorsRequest("null", "POST", preflight=True),
+        'mark this view with @cors(enforce="off"); other sites can then',
     ),
 }
 
@@ -311,6 +321,32 @@ BESIDE_STAR = {
     ),
     "null": ("null", "serve the page from an origin of its own"),
 }
+
+
+def test_what_the_earlier_policy_needs() -> None:
+    """What the page asks for too, which the policy for everybody may allow."""
+    public = PUBLIC.derive(enforce="unsafe", methods=["PUT"], allow_headers=["X-A"], max_age=1)
+    own = OWN.derive(enforce="unsafe")
+    request = CorsRequest(C, "PUT", preflight=True, requested_headers="x-a,x-b")
+    decision = decide(Audiences([own, public], ["", ""]), request, Scope("view"))
+    assert to_allow(decision, credentials=True) == (
+        f'list "{C}" in an earlier policy, one with methods=["PUT"], allow_headers=["X-A", "X-B"],'
+        " allow_credentials=True (policy: default, policy 2 of 2)"
+    )
+    long = public.derive(allow_headers=[f"X-{n}" for n in range(99)])
+    decision = decide(Audiences([own, long], ["", ""]), request, Scope("view"))
+    assert 'one with methods=["PUT"], allow_headers=["X-A", "X-B"], allow' in to_allow(
+        decision, credentials=True
+    )
+    longer = public.derive(methods=[*(f"METHOD-{n}" for n in range(99)), "PUT"])
+    decision = decide(Audiences([own, longer], ["", ""]), request, Scope("view"))
+    assert to_allow(decision, credentials=True) == (
+        f'list "{C}" in an earlier policy, one that allows what the page asks for (policy: default,'
+        " policy 2 of 2)"
+    )
+    denied = public.derive(deny_origins=C)
+    decision = decide(Audiences([own, denied], ["", ""]), request, Scope("view"))
+    assert "deny_origins" not in to_allow(decision, credentials=True)
 
 
 @pytest.mark.parametrize(("origin", "said"), BESIDE_STAR.values(), ids=BESIDE_STAR)

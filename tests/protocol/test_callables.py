@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +37,6 @@ class Instance:
 TAKEN: dict[str, Callable[..., Any]] = {
     "origin": lambda origin: is_alone(origin),
     "any name": lambda o: is_alone(o),
-    "called request, but first": lambda request: is_alone(request),
     "positional only": lambda origin, /: is_alone(origin),
     "any number": is_alone,
     "an optional one beside": lambda origin, cache=None: is_alone(origin) and cache is None,
@@ -91,6 +91,9 @@ class Unhashable:
 REFUSED: dict[str, tuple[object, str]] = {
     "nothing taken": (lambda: True, "origin_callable"),
     "too many": (lambda a, b, c: True, "origin_callable"),
+    "the request alone": (lambda request: True, "origin_callable"),
+    "the request first": (lambda request, origin: True, "origin_callable"),
+    "a match": (re.compile("x").match, "origin_callable"),
     "one by name only": (lambda a, *, b: True, "origin_callable"),
     "a request and one by name only": (lambda a, request, *, b: True, "origin_callable"),
     "a class": (Instance, "origin_type"),
@@ -108,6 +111,29 @@ def test_what_is_not_a_callable_for_origins(check: Any, code: str) -> None:
     assert [problem.code for problem in caught.value.problems] == [code]
 
 
+DEAD = [r"app\.a\.com$", r"^a\.com|b\.com", r"a.b\.com", r"[a-z0-9-]+\.a\.com(:\d+)?"]
+ALIVE = [
+    "x", ".", r".*\.a\.com", r"[^.]+\.com", r"\S+\.com", r"[!-~]+\.a", r"[--9a-z:]+\.a", r"\x2f\.a",
+    r"(.)+\.com", r"https://a\.com", r"(a?.)+\.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", DEAD)
+def test_a_pattern_that_can_match_no_origin(pattern: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Policy(origins=re.compile(pattern))
+    (problem,) = caught.value.problems
+    assert problem.code == "origin_regex"
+    (meant,) = Policy(origins=eval(problem.suggestion or "")).origins
+    assert isinstance(meant, re.Pattern)
+    assert any(meant.fullmatch(f"https://{host}") for host in ("app.a.com", "a.com", "axb.com"))
+
+
+@pytest.mark.parametrize("pattern", ALIVE)
+def test_a_pattern_that_may_match_one(pattern: str) -> None:
+    assert Policy(origins=re.compile(pattern)).origins
+
+
 def test_one_callable_beside_other_entries() -> None:
     policy = Policy(origins=["https://b.example.com", is_alone])
     assert decide(policy, CorsRequest(A, "GET")).reason is None
@@ -118,11 +144,12 @@ def test_one_callable_beside_other_entries() -> None:
 @pytest.mark.parametrize(
     ("result", "shown"),
     [
-        (1, "'1'"),
-        (None, "'None'"),
-        ("yes", r"'\x27yes\x27'"),
-        ("y" * 58, rf"'\x27{'y' * 58}\x27'"),
-        ("y" * 59, rf"'\x27{'y' * 59}'... (61 characters)"),
+        (1, "1"),
+        (None, "None"),
+        ("yes", "'yes'"),
+        ("a\n\u202e'", r'"a\n\u202e\'"'.replace("\\'", "'")),
+        ("y" * 58, f"'{'y' * 58}'"),
+        ("y" * 59, f"'{'y' * 59}..."),
     ],
 )
 def test_what_is_said_of_a_result_that_is_not_a_bool(result: object, shown: str) -> None:
@@ -172,7 +199,7 @@ class Odd:
 def test_an_odd_result_lets_nobody_in(error: Callable[[], BaseException]) -> None:
     decision = decide(Policy(origins=lambda origin: Odd(error)), CorsRequest(A, "GET"))
     assert decision.reason is Reason.ORIGIN_CHECK_FAILED
-    assert decision.detail == "it returned '<Odd>' where True or False was expected"
+    assert decision.detail == "it returned <Odd> where True or False was expected"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

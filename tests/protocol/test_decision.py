@@ -161,6 +161,7 @@ def test_requests_without_origin(fields: dict[str, Any], headers: dict[str, str]
         policy=policy,
         policy_source="view e",
         policy_location="app.py:1",
+        route_methods=frozenset({"GET"}),
         headers=headers,
         policies=(policy,),
     )
@@ -179,6 +180,7 @@ def test_exempt() -> None:
         policy=None,
         policy_source="view e",
         policy_location="app.py:1",
+        route_methods=frozenset({"GET"}),
     )
 
 

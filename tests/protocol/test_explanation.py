@@ -13,7 +13,8 @@ from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, deci
 from flask_corsguard.protocol.explanation import advice, found, lines
 
 A = "https://a.example.com"
-HERE = Scope("users.list", "view users.list", "app.py:12", frozenset({"GET", "PUT"}), frozenset())
+ACCEPTED = frozenset({"GET", "POST", "PUT", "MKCOL"})
+HERE = Scope("users.list", "view users.list", "app.py:12", ACCEPTED)
 
 SET = "(policy: view users.list, app.py:12)"
 
@@ -70,11 +71,18 @@ TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
     ({"origins": A}, CorsRequest(A, "DELETE", preflight=True),
      "no route at this URL accepts DELETE", "add a route that accepts DELETE at this URL"),
     ({"origins": A, "methods": "PUT"}, CorsRequest(A, "DELETE", preflight=True),
-     "DELETE is not one of the methods that the policy allows: GET, HEAD, POST, PUT",
-     'methods=["PUT", "DELETE"]'),
+     "DELETE is not one of the methods that the policy allows: GET, HEAD, POST, PUT; also: no route"
+     " at this URL accepts DELETE",
+     "add a route that accepts DELETE at this URL"),
+    ({"origins": A, "methods": "DELETE"}, CorsRequest(A, "PUT", preflight=True),
+     "PUT is not one of the methods that the policy allows: DELETE, GET, HEAD, POST",
+     'methods=["DELETE", "PUT"]'),
     ({"origins": A}, CorsRequest(A, "patch", preflight=True),
      "method names are case-sensitive: patch is not PATCH",
      "have the page call fetch(url, {method: 'PATCH'}), which a route at this URL must accept"),
+    ({"origins": A}, CorsRequest(A, "mkcol", preflight=True),
+     "method names are case-sensitive: mkcol is not MKCOL",
+     "have the page call fetch(url, {method: 'MKCOL'})"),
     ({"origins": A, "methods": ()}, CorsRequest(A, "a\nb'", preflight=True),
      r"a\nb\x27 is not one of the methods that the policy allows: GET, HEAD, POST",
      r"have the page use another method: no policy can allow a\nb\x27"),
@@ -220,15 +228,15 @@ def test_a_handshake_that_no_route_takes() -> None:
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
-    request = CorsRequest(A, "DELETE", "/users", True, "x-a", True)
-    assert decide(Policy(origins="https://b.com", methods="PUT"), request, HERE).explain() == (
-        f"preflight for DELETE /users from '{A}': rejected (ORIGIN_NOT_ALLOWED).\n"
+    request = CorsRequest(A, "PUT", "/users", True, "x-a", True)
+    assert decide(Policy(origins="https://b.com", methods="DELETE"), request, HERE).explain() == (
+        f"preflight for PUT /users from '{A}': rejected (ORIGIN_NOT_ALLOWED).\n"
         "  Policy: view users.list, app.py:12.\n"
-        "  Found: the origin matches none of 'https://b.com'; also: DELETE is not one of the"
-        " methods that the policy allows: GET, HEAD, POST, PUT; also: the page wants to send x-a;"
-        " the policy allows Content-Type; also: the browser asks whether a public page may reach"
-        " this private network.\n"
-        f'  To allow it: origins=["https://b.com", "{A}"], methods=["PUT", "DELETE"],'
+        "  Found: the origin matches none of 'https://b.com'; also: PUT is not one of the"
+        " methods that the policy allows: DELETE, GET, HEAD, POST; also: the page wants to send"
+        " x-a; the policy allows Content-Type; also: the browser asks whether a public page may"
+        " reach this private network.\n"
+        f'  To allow it: origins=["https://b.com", "{A}"], methods=["DELETE", "PUT"],'
         f' allow_headers=["Content-Type", "X-A"], allow_private_network=True {SET}.'
     )
 

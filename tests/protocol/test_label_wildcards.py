@@ -341,18 +341,29 @@ def test_no_pattern_that_lets_anybody_in(entry: str) -> None:
 # Regular expressions in strings, and the entry that was meant.
 EXPRESSIONS = [
     (r"https://pr-[a-z0-9-]+\.example\.com", "'https://pr-*.example.com'"),
-    (r"^https://pr-\d+\.example\.com$", "'https://pr-*.example.com'"),
+    (r"^https://pr-\d+\.example\.com$", r're.compile(r"https://pr-\d+\.example\.com")'),
     (r"^https://(.*)-preview\.example\.com$", "'https://*-preview.example.com'"),
-    (r"^https://deploy-preview-\d+--x\.netlify\.app$", "'https://deploy-preview-*--x.netlify.app'"),
+    (
+        r"^https://deploy-preview-\d+--x\.netlify\.app$",
+        r're.compile(r"https://deploy-preview-\d+--x\.netlify\.app")',
+    ),
     (r"http://localhost:\d+", "'http://localhost:*'"),
     (r"https://x-.*-y-.*\.example\.com$", None),
-    (r"https://www\.[a-z]+\.example\.com$", None),
+    (
+        r"https://www\.[a-z]+\.example\.com$",
+        r're.compile(r"https://www\.[a-z]+\.example\.com")',
+    ),
     # Anybody's
     (r"https://a.*\.co\.uk$", None),
     (r"https://.*vercel\.app$", None),
     (r"^https://.+\.com$", None),
     (r"^https://[^.]+-x\.com$", None),
     (r"https://a.*$", None),
+    (r"https://\w+\.com", None),
+    (r"https://[a-z]+example\.com", None),
+    (r"https://\d\.vercel\.app", None),
+    (r"https://[a-z]+\.vercel\.app", None),
+    (r"https://a\.com|[a-z]+\.example\.com", None),
 ]
 
 

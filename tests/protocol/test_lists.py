@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+from werkzeug.local import LocalProxy
 
 from flask_corsguard import Policy, PolicyError
 
@@ -170,7 +172,6 @@ FORM = "is not a string, a compiled pattern, a function or a source."
 @pytest.mark.parametrize(
     ("field", "value", "code", "words", "suggestion"),
     [
-        ("origins", None, "wrong_type", f"{NEITHER} Write [] for none.", "[]"),
         ("methods", False, "wrong_type", f"{NEITHER} Write [] for none.", "[]"),
         ("origins", True, "wrong_type",
          f"{NEITHER} List them, such as {EXAMPLES['origins']}; for everybody, write '*'.", None),
@@ -190,7 +191,7 @@ FORM = "is not a string, a compiled pattern, a function or a source."
         ("allow_headers", [("X-A",)], "wrong_type",
          "is not a string. Put its items into the list itself.", None),
         ("allow_headers", [re.compile("X")], "wrong_type",
-         "is not a string. Names cannot be patterns: list each one.", None),
+         "is not a string. Patterns are only for origins: list each one.", None),
     ],
 )  # fmt: skip
 def test_neither_a_string_nor_a_list_of_them(
@@ -198,6 +199,44 @@ def test_neither_a_string_nor_a_list_of_them(
 ) -> None:
     wrong = value[0] if isinstance(value, list) else value
     assert problems_of(field, value) == [(code, f"{wrong!r} {words}", suggestion)]
+
+
+class Url:
+    pass
+
+
+class OfEachRequest:
+    pass
+
+
+OfEachRequest.__name__ = "LocalProxy"
+BESIDE = (
+    ("origins", None,
+     f"None: is a variable unset? Give a list, such as {EXAMPLES['origins']}, or [] for none."),
+    ("origins", OfEachRequest(),
+     "this is a proxy, but a policy is read once. Give the value itself, or a function."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value", "message"), BESIDE)
+def test_no_list_at_all(field: str, value: Any, message: str) -> None:
+    assert problems_of(field, value) == [("wrong_type", message, None)]
+
+
+@pytest.mark.parametrize("form", [lambda value: value, lambda value: [value]], ids=["", "list"])
+def test_an_object_that_stands_for_an_origin(form: Any) -> None:
+    for value, hint in (
+        (PurePosixPath("o.txt"), "Write FileOrigins('o.txt')."),
+        (Url(), "Write str(url).rstrip('/')."),
+    ):
+        [(_, message, _)] = problems_of("origins", form(value))
+        assert message.endswith(hint)
+
+
+def test_an_unhashable_callable() -> None:
+    proxy = LocalProxy(lambda: [A])
+    assert [code for code, *_ in problems_of("origins", [proxy])] == ["origin_type"]
+    assert [code for code, *_ in problems_of("origins", proxy)] == ["wrong_type"]
 
 
 @pytest.mark.parametrize("word", ["all", "any", "'*'"])

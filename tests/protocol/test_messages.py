@@ -23,6 +23,8 @@ class Impostor:
     async def __call__(self, origin: str) -> bool:
         return origin == A
 
+    def late(self) -> bool: ...
+
 
 impostor = Impostor()
 
@@ -181,9 +183,39 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       f' comma) or separated by commas, not Python. Write ["{A}"]. [list_in_string]']),
     ({"origins": re.compile(rb"x")},
      ["origins: re.compile(b'x') matches bytes; compile it from a str. [origin_type]"]),
+    ({"origins": re.compile(r"^app\.a\.com$")},
+     [r"origins: re.compile('^app\\.a\\.com$') can match no origin: each begins with its scheme,"
+      r" and the pattern must match the whole of it. Write re.compile('https://app\\.a\\.com')."
+      " [origin_regex]"]),
+    ({"origins": "redis://me:secret@a:1/0"},
+     ["origins: 'redis://me:***@a:1/0': this is a database, which a source reads. Write"
+      " RedisOrigins(url, key='cors:origins'). [origin_invalid]"]),
+    # The wildcard is refused once, with one correction.
+    ({"origins": "https://*partner.com", "allow_credentials": True, "enforce": "unsafe"},
+     ["origins: 'https://*partner.com': anybody can register a name under 'com' that the"
+      " wildcard covers. Write 'https://*.partner.com', or set"
+      " dangerously_allow_public_suffixes=True. [origin_wildcard]"]),
     ({"origins": asynchronous},
      [f"origins: {asynchronous!r} is asynchronous, but its result is needed at once. Write"
       " `def allowed(origin): ...`, without async. [origin_callable]"]),
+    *(
+        ({"origins": check}, [f"origins: {check!r} {words} [origin_callable]"])
+        for check, words in [
+            (re.compile("x").fullmatch,
+             "returns a match, not True or False. Give the pattern itself, without a method."),
+            (lambda: [A], "must take (origin) or (origin, request). Write `def allowed(origin):"
+                          " ...`. If it returns the origins, call it: <lambda>()."),
+            (lambda request: True,
+             "takes one parameter, which is the origin. Write (origin, request)."),
+            (lambda request, origin: True,
+             "takes (request, origin), but is called with (origin, request). Swap them."),
+            (Impostor.late,
+             "needs an instance, as in Impostor().late."),
+        ]
+    ),
+    ({"origins": Impostor},
+     [f"origins: {Impostor!r} is not a string, a compiled pattern, a function or a source. It is a"
+      " class: give an instance, Impostor(...). [origin_type]"]),
     ({"origins": impostor},
      [f"origins: {impostor!r} is asynchronous, but its result is needed at once. Write"
       " `def allowed(origin): ...`, without async. [origin_callable]"]),
@@ -228,6 +260,25 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"methods": "Content-Type"},
      ["methods: 'Content-Type' is a header, not a method: it belongs in allow_headers."
       " [method_malformed]"]),
+    *(
+        ({field: name}, [f"{field}: {name!r} is not {words} [{code}]"])
+        for field, name, words, code in [
+            ("methods", "ALL",
+             "an HTTP method name, but stands for all. Write '*'.", "method_malformed"),
+            ("methods", "none",
+             "an HTTP method name, but stands for none. Write [].", "method_malformed"),
+            ("allow_headers", "any",
+             "a header name, but stands for all. Write '*'.", "header_malformed"),
+            ("expose_headers", "HTTP_X_TOTAL",
+             "a header name, but a key of the WSGI environ. Write 'X-Total'.", "header_malformed"),
+        ]
+    ),
+    ({"max_age": datetime.timedelta(milliseconds=1600)},
+     ["max_age: datetime.timedelta(seconds=1, microseconds=600000) is not a whole number of"
+      " seconds. Write 2. [wrong_type]"]),
+    ({"policy": "own"},
+     ["policy: there is no policy field 'policy'. A policy, or its name, comes first, without"
+      " policy=: @cors('partners'). [unknown_field]"]),
     ({"methods": "get"},
      ["methods: 'get': method names are case-sensitive. Write 'GET'. [method_case]"]),
     ({"methods": "Trace"},
@@ -250,7 +301,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"allow_headers": "X\xe4"},
      ["allow_headers: 'X\xe4' is not a header name. [header_malformed]"]),
     ({"allow_headers": "Cookie"},
-     ["allow_headers: browsers never let a page set Cookie. Leave it out. [header_forbidden]"]),
+     ["allow_headers: browsers never let a page set Cookie. Leave it out; for cookies, set"
+      " allow_credentials=True. [header_forbidden]"]),
     ({"allow_headers": "Access-Control-Allow-Origin"},
      ["allow_headers: Access-Control-Allow-Origin is a response header, which the guard writes."
       " Leave it out here, and out of the headers that the page sends. [header_is_response]"]),
@@ -306,20 +358,20 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"enforce": "All"},
      ["enforce: there is no enforce value 'All'. Did you mean 'all'? [enforce_unknown]"]),
     ({"enforce": "strict"},
-     ["enforce: there is no enforce value 'strict'. Write enforce='unsafe'. [enforce_unknown]"]),
+     ["enforce: enforce cannot be 'strict'. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": "every"},
      ["enforce: there is no enforce value 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
     ({"enforce": True},
-     ["enforce: there is no enforce value True. Write enforce='unsafe'. [enforce_unknown]"]),
+     ["enforce: enforce cannot be True. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": False},
-     ["enforce: there is no enforce value False. Write enforce='off'. [enforce_unknown]"]),
+     ["enforce: enforce cannot be False. Write enforce='off'. [enforce_unknown]"]),
     ({"enforce": None},
-     ["enforce: there is no enforce value None. Write enforce='off'. [enforce_unknown]"]),
+     ["enforce: enforce cannot be None. Write enforce='off'. [enforce_unknown]"]),
     ({"enforce": "POST"},
-     ["enforce: there is no enforce value 'POST'. Write enforce='unsafe'. [enforce_unknown]"]),
+     ["enforce: enforce cannot be 'POST'. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": ["POST", "PUT"]},
-     ["enforce: there is no enforce value ['POST', 'PUT']. Write enforce='unsafe'."
+     ["enforce: enforce cannot be ['POST', 'PUT']. Write enforce='unsafe'."
       " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"
@@ -368,7 +420,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
 
 # What a message ends with, and what would be right. "Name the site" names none.
 SUGGESTED = re.compile(
-    r"(?:Did you mean |Write (?:enforce=)?|set enforce=)('[^']*'|\[.*?\](?=\.)|\w+)"
+    r"(?:Did you mean |Write (?:enforce=)?|set enforce=)"
+    r"('[^']*'|\[.*?\](?=\.)|\w[\w.]*\(.*\)|\w+)"
 )
 
 
@@ -391,7 +444,7 @@ def test_each_message(fields: dict[str, Any], texts: list[str]) -> None:
 REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("origins", b"https://a.com", "wrong_type", "'https://a.com'"),
     ("origins", {A: True}, "wrong_type", None),
-    ("origins", None, "wrong_type", "[]"),
+    ("origins", None, "wrong_type", None),
     ("origins", "", "origin_empty", None),
     ("deny_origins", one, "origin_type", None),
     ("deny_origins", "a.com", "origin_no_scheme", "'https://a.com'"),
@@ -409,7 +462,7 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("max_age", "1 day", "wrong_type", "86400"),
     ("max_age", "2 days", "wrong_type", None),
     ("max_age", "10ms", "wrong_type", None),
-    ("max_age", datetime.timedelta(milliseconds=1500), "wrong_type", None),
+    ("max_age", datetime.timedelta(milliseconds=1500), "wrong_type", "2"),
     ("enforce", "Unsafe", "enforce_unknown", "'unsafe'"),
     ("enforce", "repot", "enforce_unknown", "'report'"),
     ("enforce", True, "enforce_unknown", "'unsafe'"),

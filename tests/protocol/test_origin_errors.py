@@ -40,9 +40,29 @@ TABLE = [
     ("get", ["origin_no_scheme"], "'https://get'"),
     (r"^https://.*\.example\.com$", ["origin_regex"], "'https://*.example.com'"),
     (r"https://.+\.example\.com", ["origin_regex"], "'https://*.example.com'"),
-    (r"https://([a-z]+\.)example\.com", ["origin_regex"], "'https://*.example.com'"),
+    (r"https://([a-z]+\.)example\.com", ["origin_regex"], None),
+    (
+        r"https://[a-z]+.example.com",
+        ["origin_regex"],
+        r're.compile(r"https://[a-z]+\.example\.com")',
+    ),
+    (r"https://[a-z+\.example\.com", ["origin_regex"], None),
+    (r"~^https?://.*\.example\.com$", ["origin_regex"], "'https://*.example.com'"),
+    (r"https?://localhost(:\d+)?", ["origin_regex"], "'http://localhost:*'"),
+    (
+        r"^https://(www\.)?example\.com$",
+        ["origin_regex"],
+        '["https://www.example.com", "https://example.com"]',
+    ),
+    ("http(s)://a.com", ["origin_regex"], "'https://a.com'"),
+    ("https://{a,b}.com", ["origin_regex"], '["https://a.com", "https://b.com"]'),
+    ("http://localhost:{1,2}", ["origin_regex"], '["http://localhost:1", "http://localhost:2"]'),
+    ("https://{a,b}{c,d}{e,f}{g,h}{i,j}.com", ["origin_regex"], None),
+    ("http://a.com:1-2", ["origin_port"], '["http://a.com:1", "http://a.com:2"]'),
+    ("http://a.com:1-22", ["origin_port"], None),
+    ("http://a.com:2-1", ["origin_port"], None),
     ("https?://example.com", ["origin_regex"], "'https://example.com'"),
-    (r"https://(a|b)\.com", ["origin_regex"], None),
+    (r"https://(a|b)\.com", ["origin_regex"], '["https://a.com", "https://b.com"]'),
     ("https://(a.com", ["origin_regex"], None),
     ("example.com", ["origin_no_scheme"], "'https://example.com'"),
     ("//example.com", ["origin_no_scheme"], "'https://example.com'"),
@@ -64,7 +84,36 @@ TABLE = [
     ("https://*", ["origin_wildcard"], None),
     ("https://*example.com", ["origin_wildcard"], "'https://*.example.com'"),
     ("https://a.*.com", ["origin_wildcard"], None),
-    ("*://example.com", ["origin_wildcard"], None),
+    ("*://example.com", ["origin_wildcard"], "'https://example.com'"),
+    ("*://localhost:1", ["origin_wildcard"], "'http://localhost:1'"),
+    ("http*://a.com", ["origin_scheme"], "'https://a.com'"),
+    ("https://http://a.com/", ["origin_scheme"], "'http://a.com'"),
+    ("https://a .b.com", ["origin_separator"], "'https://a.b.com'"),
+    ("http://localhost : 1", ["origin_separator"], "'http://localhost:1'"),
+    ("https:// a.com", ["origin_separator"], "'https://a.com'"),
+    ("https://a.com\u200b", ["origin_invalid"], "'https://a.com'"),
+    ("\ufeffhttps://*.a.com", ["origin_invalid"], "'https://*.a.com'"),
+    ("\u201chttps://a.com\u201d", ["origin_quotes"], "'https://a.com'"),
+    ("<https://a.com>", ["origin_quotes"], "'https://a.com'"),
+    *((text, ["origin_invalid"], None) for text in "undefined https://None https://$A:1".split()),
+    ("http://localhost:undefined", ["origin_invalid"], None),
+    (
+        "http://192.168.0.0/24",
+        ["origin_path"],
+        r're.compile(r"http://192\.168\.0\.[0-9]{1,3}")',
+    ),
+    ("http://172.16.0.0/12", ["origin_path"], None),
+    ("http://8.8.8.0/24", ["origin_path"], None),
+    ("o.txt", ["origin_no_scheme"], "FileOrigins('o.txt')"),
+    ("/etc/shop/o.json", ["origin_no_scheme"], "FileOrigins('/etc/shop/o.json')"),
+    ("a.com/o.json", ["origin_no_scheme"], "'https://a.com'"),
+    ("//a.com/o.json", ["origin_no_scheme"], "'https://a.com'"),
+    ("redis://a:1/0", ["origin_invalid"], "RedisOrigins(url, key='cors:origins')"),
+    (
+        "postgresql+psycopg://a/b",
+        ["origin_invalid"],
+        "SQLOrigins(url, 'SELECT origin FROM cors_origins')",
+    ),
     ("https://*.1.2.3.4", ["origin_wildcard"], None),
     ("https://a.com:443", ["origin_default_port"], "'https://a.com'"),
     ("https://a.com:0443", ["origin_default_port"], "'https://a.com'"),
@@ -168,8 +217,9 @@ def test_diagnosis(given: str, codes: list[str], suggestion: str | None) -> None
     found, suggested = diagnose(given)
     assert [code for code, _ in found] == codes
     assert suggested == suggestion
+    is_call = suggested is not None and suggested.endswith(")")
     for text in suggested.strip("[]").split(", ") if suggested not in (None, "[]") else ():
-        assert text == "'*'" or parse_pattern(text.strip("'\""))
+        assert is_call or text == "'*'" or parse_pattern(text.strip("'\""))
 
 
 # An entry of origins, and what is wrong with it.
@@ -178,7 +228,7 @@ SENTENCES: list[tuple[str, str]] = [
     ("Null", "the opaque origin is 'null' in lower case, and any site can send it"),
     ("https://a.com|https://b.com",
      "a string holds one origin: give several as a list (or separated by commas)"),
-    (r"https://(a|b)\.com",
+    (r"https://(a|*)\.com",
      "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
      " write https://host or https://*.host"),
     ("example.com", "an origin starts with its scheme, such as https://"),
@@ -207,6 +257,13 @@ SENTENCES: list[tuple[str, str]] = [
     ("none", "for nobody, write an empty list"),
     ("self", "the app's own pages are always allowed, so do not list them"),
     ("${A}", "this is a variable that was never replaced by its value"),
+    ("https://${A}", "a variable is unset: '${A}' stands in its place"),
+    ("https://http://a.com", "the scheme is there twice"),
+    ("https://a .com", "there is a space in it"),
+    ("https://a.com\u200b", "there is an invisible character in it (U+200B)"),
+    ("o.txt", "this is a file, which a source reads"),
+    ("redis://a", "this is a database, which a source reads"),
+    ("http://10.0.0.0/8", "a range of addresses can be allowed only by a pattern"),
     ("https://a.com:x", "'x' is not a port: write a number, or *"),
     ("https://a.com:", "the port is missing after ':'"),
     ("https://a.com:0", "port 0 is out of range (1 to 65535)"),

@@ -323,6 +323,10 @@ UNNAMED: dict[str, tuple[Any, str | None]] = {
     "a pattern": (re.compile("x"), "origins=re.compile('x')"),
     "fields": ({"origins": A, "max_age": 5}, f"origins={A!r}, max_age=5"),
     "no fields": ({}, None),
+    "names of another library": (
+        {"origin": A, "credentials": True},
+        f"origins={A!r}, allow_credentials=True",
+    ),
     "other names": ({"origins": A, "path": "/"}, None),
     "a name": ("partners", None),
     "names": ([A, "partners"], None),

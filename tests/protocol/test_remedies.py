@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from flask_corsguard import Outcome, Policy, PolicyError, Reason
-from flask_corsguard.protocol.audiences import Audiences
+from flask_corsguard.protocol.audiences import Audiences, policies_of
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
+from flask_corsguard.protocol.fields import is_raw
+from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.remedies import (
     set_by,
     to_allow,
     to_refuse,
     to_send_credentials,
 )
+from tests import advice_pasted
 
 A = "https://a.example"
 B = "https://b.example"
-HERE = Scope("users", "view users", "app.py:7", frozenset({"GET", "POST", "PUT"}))
+ACCEPTED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "PROPFIND", "METHOD-1"})
+HERE = Scope("users", "view users", "app.py:7", ACCEPTED)
 SET = "(policy: view users, app.py:7)"
 
 
@@ -41,9 +46,7 @@ def ask(origin: str = A, method: str = "GET", names: str = "", **more: Any) -> C
 
 def pasted(text: str) -> dict[str, Any]:
     """The policy fields in an advice, as Python reads them."""
-    found = re.match(r"(\w+=.*?)(; | \(policy: )", text)
-    fields: dict[str, Any] = eval(f"dict({found[1] if found else ''})", {"re": re})
-    return fields
+    return next((fields for policies, fields in advice_pasted.pasted(text) if not policies), {})
 
 
 def words(fields: dict[str, Any], request: CorsRequest, **more: Any) -> str:
@@ -131,7 +134,7 @@ ANY: dict[str, list[Any]] = {
 }
 NOT_BY_FIELDS = re.compile(
     "first fix this|no setting can|serve the page|add a route|have the page|take |remove "
-    '|list "|add "'
+    '|add "'
     "|if this policy does not list|return True for"
 )
 
@@ -151,40 +154,69 @@ def policies_at_random(chance: random.Random, enforce: str) -> Policy | Audience
             continue
 
 
+def taken(advice: str, policy: Policy | Audiences, at: int) -> Iterator[Policy | Audiences]:
+    """The policies that an advice leads to.
+
+    :param at: the place in a list of the policy that it is about.
+    """
+    found = advice_pasted.pasted(advice)
+    fields = next((fields for policies, fields in found if not policies), {})
+    if isinstance(policy, Policy):
+        if fields:
+            yield policy.derive(**fields)
+        for policies, beside in found:
+            if policies:
+                members = [each.derive(**beside) for each in policies[0]]
+                yield Audiences(members, ["", ""])
+        return
+    of_all: dict[str, Any] = {}
+    if enforce := re.search(r'enforce=("\w+") \(policy: [^)]*, beside the list\)', advice):
+        of_all = {"enforce": json.loads(enforce[1])}
+        fields.pop("enforce", None)
+    earlier = advice_pasted.listed_earlier(advice)
+    own = [policy[at].derive(**fields)]
+    if earlier is not None:
+        of_all = {"enforce": policy[at].enforce}
+        own = [earlier, policy[at]]
+    members = [*policy[:at], *own, *policy[at + 1 :]]
+    names = ["own", "other", "third", "public"][: len(members)]
+    yield Audiences([each.derive(**of_all) for each in members], names)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_one_round_for_whoever_asks(seed: int) -> None:
     """What is advised, pasted where it says, allows the request, or words say what else to do; also
-    in lists."""
+    in lists. What is for everybody refuses no less to others, where the origin can be listed."""
     chance = random.Random(seed)
-    taken = 0
-    while taken < 250:
+    number = 0
+    while number < 250:
         policy = policies_at_random(chance, chance.choice(["off", "unsafe", "report"]))
         names = chance.choice(["", "x-a", "authorization,x-b", "content-type"])
         method = chance.choice(["GET", "PUT", "DELETE", "patch"])
         request = ask(chance.choice(ASKING), method, names, private_network=chance.random() < 0.2)
-        decision = decide(policy, request, HERE)
+        scope = HERE._replace(methods=ACCEPTED | {"DELETE"})
+        decision = decide(policy, request, scope)
         if decision.outcome is Outcome.ALLOWED:
             continue
         credentials = chance.random() < 0.3
         advice = to_allow(decision, credentials=credentials)
-        fields, of_all = pasted(advice), {}
-        if found := re.search(r'enforce=("\w+") \(policy: [^)]*, beside the list\)', advice):
-            of_all = {"enforce": json.loads(found[1])}
-            fields.pop("enforce", None)
         if NOT_BY_FIELDS.search(advice):
             continue
-        taken += 1
-        changed: Policy | Audiences
-        if isinstance(policy, Audiences):
-            at = len(decision.policies) - 1
-            members = [*policy[:at], policy[at].derive(**fields), *policy[at + 1 :]]
-            changed = Audiences([each.derive(**of_all) for each in members], policy.names)
-        else:
-            changed = policy.derive(**fields)
-        again = decide(changed, request, HERE)
-        assert again.outcome is Outcome.ALLOWED, advice
-        assert again.policy is not None
-        assert again.policy.allow_credentials or not credentials, advice
+        number += 1
+        changes = [*taken(advice, policy, len(decision.policies) - 1)]
+        assert changes, advice
+        for changed in changes:
+            again = decide(changed, request, scope)
+            assert again.outcome is Outcome.ALLOWED, advice
+            assert again.policy is not None
+            assert again.policy.allow_credentials or not credentials, advice
+            if can_be_listed(request.origin or ""):
+                enforce = policies_of(changed)[0].enforce
+                assert enforce == policies_of(policy)[0].enforce, advice
+
+
+def can_be_listed(origin: str) -> bool:
+    return is_raw(origin) or (origin != "null" and parse_origin(origin) is not None)
 
 
 def test_a_list_of_strings_is_json_too() -> None:
@@ -210,6 +242,94 @@ def test_the_weakest_change_that_lets_a_request_of_another_site_pass(
     decision = decide(Policy(**policy), ask(method=method), HERE)
     advice = to_allow(decision._replace(reason=Reason.CROSS_SITE_REQUEST, origin=None))
     assert pasted(advice) == changed
+
+
+ONLY_IF = '; only if every site may cause such requests, set enforce="off" for this view instead'
+# The fields of a policy for everybody, the request, and the policies that let only this one past.
+BEFORE_EVERYBODY: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
+    "the origin": (
+        {}, ask(method="PUT"),
+        f'write [Policy(origins=["{A}"]), Policy(origins="*")], enforce="unsafe" {SET}{ONLY_IF}',
+    ),
+    "and a header": (
+        {"allow_headers": ["X-B"], "max_age": 60, "deny_origins": re.compile("x")},
+        ask(method="PUT", names="x-a"),
+        f'write [Policy(origins=["{A}"], allow_headers=["X-B", "X-A"]),'
+        " Policy(origins=\"*\", allow_headers=[\"X-B\"])], deny_origins=[re.compile('x')],"
+        f' max_age=60, enforce="unsafe" {SET}{ONLY_IF}',
+    ),
+    "raw": (
+        {"raw_origins": ["file://"]}, ask("app://.", "PUT"),
+        f'raw_origins=["file://", "app://."] {SET}{ONLY_IF}',
+    ),
+    "too long to paste": (
+        {"methods": [f"METHOD-{n}" for n in range(100)]}, ask(method="METHOD-1", names="x-a"),
+        'make it a list of policies, with enforce="unsafe": one with'
+        f' origins=["{A}"], allow_headers=["Content-Type", "X-A"], then the present one {SET}'
+        f"{ONLY_IF}",
+    ),
+    "null": (
+        {}, ask("null", "PUT"), f'enforce="off" {SET}; other sites can then cause such requests'
+    ),
+    "no browser's": (
+        {}, ask("evil", "PUT"), f'enforce="off" {SET}; other sites can then cause such requests'
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BEFORE_EVERYBODY)
+def test_past_enforce_where_everybody_may_read(name: str) -> None:
+    """Whatever can be listed is listed, and ``enforce`` stays."""
+    fields, request, advice = BEFORE_EVERYBODY[name]
+    decision = decide(Policy(origins="*", enforce="unsafe", **fields), request, HERE)
+    assert to_allow(decision._replace(reason=Reason.CROSS_SITE_REQUEST)) == advice
+
+
+@pytest.mark.parametrize(
+    ("source", "location"),
+    [
+        ("default", "CORSGUARD_ORIGINS, CORSGUARD_ENFORCE in app.config"),
+        ("default", "app.py:7, CORSGUARD_ENFORCE in app.config"),
+        ("path /api", "CORSGUARD_PATHS in app.config"),
+        ("default", "origins, enforce in /etc/cors.toml"),
+        ("report_only", "app.py:7"),
+    ],
+)
+def test_in_words_where_no_list_with_fields_can_be_written(source: str, location: str) -> None:
+    decision = decide(Policy(origins="*", enforce="unsafe"), ask(method="PUT"), HERE)
+    decision = decision._replace(policy_source=source, policy_location=location)
+    words = 'make it a list of policies, with enforce="unsafe": one with'
+    where = f"(policy: {source}, {location})"
+    assert to_allow(decision) == f'{words} origins=["{A}"], then the present one {where}{ONLY_IF}'
+    assert to_allow(decision, credentials=True).endswith(
+        f' {words} origins=["{A}"], allow_credentials=True, then the present one'
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "endpoint", "advice"),
+    [
+        ("default", "users", 'mark this view with @cors(enforce="off")'),
+        ("blueprint api", "users", 'mark this view with @cors(enforce="off")'),
+        ("path /api", "users", 'mark this view with @cors(enforce="off")'),
+        ("path /api", None, 'enforce="off" (policy: path /api, app.py:7)'),
+        ("path /api over report_only", "users",
+         'enforce="off" (policy: path /api over report_only, app.py:7)'),
+        ("report_only", "users", 'enforce="off" (policy: report_only, app.py:7)'),
+        ("endpoint users", "users", 'enforce="off" (policy: endpoint users, app.py:7)'),
+        ("method POST of view users", "users",
+         'enforce="off" (policy: method POST of view users, app.py:7)'),
+    ],
+)  # fmt: skip
+def test_enforce_is_given_up_for_one_view_alone(
+    source: str, endpoint: str | None, advice: str
+) -> None:
+    """Not for every view that a policy is for."""
+    decision = decide(Policy(enforce="unsafe"), ask(method="POST"), HERE)._replace(
+        reason=Reason.CROSS_SITE_REQUEST, origin=None, policy_source=source, endpoint=endpoint,
+        in_front="it responds",
+    )  # fmt: skip
+    assert to_allow(decision) == f"{advice}; other sites can then cause such requests"
 
 
 # Where no value helps
@@ -333,7 +453,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     ),
     "no route takes the method": (
         {"origins": A}, ask(method="DELETE", names="x-a"),
-        f'allow_headers=["Content-Type", "X-A"] {SET}; add a route that accepts DELETE at this URL',
+        "add a route that accepts DELETE at this URL",
     ),
     "a method in lower case": (
         {"origins": A, "methods": "PUT"}, ask(method="patch"),
@@ -394,6 +514,59 @@ def test_a_url_without_a_route() -> None:
         )
 
 
+NO_ROUTE = "add a route that accepts DELETE at this URL"
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "preflight", "advice"),
+    [
+        ("view users", {"origins": "*", "enforce": "unsafe"}, True, NO_ROUTE),
+        ("view users", {"origins": "*", "enforce": "unsafe"}, False, NO_ROUTE),
+        ("method GET of view users", {"origins": B}, False, NO_ROUTE),
+        ("endpoint users", {"origins": B}, True, NO_ROUTE),
+        ("files *.css of endpoint users", {"origins": B}, True, NO_ROUTE),
+        ("view users", {"origins": B, "methods": "PUT"}, True, NO_ROUTE),
+        ("default", {"origins": B}, True,
+         f'origins=["{B}", "{A}"] (policy: default, app.py:7); {NO_ROUTE}'),
+        ("blueprint api", {"origins": B}, False,
+         f'origins=["{B}", "{A}"] (policy: blueprint api, app.py:7); {NO_ROUTE}'),
+        ("path /api", {"origins": A, "methods": "PUT"}, True,
+         f'methods=["PUT", "DELETE"] (policy: path /api, app.py:7); {NO_ROUTE}'),
+        ("path /api", {"origins": A}, True, NO_ROUTE),
+    ],
+)  # fmt: skip
+def test_a_url_without_a_route_for_the_method(
+    source: str, fields: dict[str, Any], preflight: bool, advice: str
+) -> None:
+    """The policy of the other methods there need not be that of a new route, unless it is that of
+    many views."""
+    request = CorsRequest(A, "DELETE", "/users", preflight)
+    decision = decide(Policy(**fields), request, HERE._replace(source=source))
+    if decision.reason is None:  # as the server refuses it
+        decision = decision._replace(outcome=Outcome.REJECTED, reason=Reason.CROSS_SITE_REQUEST)
+    assert to_allow(decision) == advice
+    assert to_allow(decision, credentials=True).endswith(NO_ROUTE)
+    assert decision.explain().count("no route at this URL accepts DELETE") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "methods", "advice"),
+    [
+        ("propfind", None, "have the page call fetch(url, {method: 'PROPFIND'})"),
+        ("Propfind", [], f"""methods=["PROPFIND"] {SET}; have the page call fetch(url, {{method:"""
+         " 'PROPFIND'})"),
+        ("patch", None, "have the page call fetch(url, {method: 'PATCH'})"),
+        ("delete", None, "have the page call fetch(url, {method: 'DELETE'}), which a route at this"
+         " URL must accept"),
+        ("mkcol", [], f'methods=["mkcol"] {SET}'),
+        ("TRACE", None, "have the page use another method: no policy can allow TRACE"),
+    ],
+)  # fmt: skip
+def test_the_case_of_a_method(method: str, methods: Any, advice: str) -> None:
+    """Where a route accepts the name in upper case, the page has meant that."""
+    assert words({"origins": A, "methods": methods}, ask(method=method)) == advice
+
+
 # Credentials, which the guard is not told of
 
 
@@ -404,15 +577,19 @@ def test_a_url_without_a_route() -> None:
         ({"origins": B, "allow_credentials": True}, ask(), f'origins=["{B}", "{A}"] {SET}'),
         ({"origins": "*"}, ask(names="x-a"),
          f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET};'
-         " pages of other origins can then no longer read; if they should, write"
-         f' [Policy(origins=["{A}"], allow_credentials=True), Policy(origins="*")]'),
+         ' pages of other origins can then no longer read; if they should, write [Policy('
+         f'origins=["{A}"], allow_headers=["Content-Type", "X-A"], allow_credentials=True),'
+         ' Policy(origins="*")]'),
         ({"origins": B}, HTTP,
          f"allow_credentials=True {SET}; serve the page over https and list that origin: with"
          ' allow_credentials=True, whoever controls the network could pose as "http://a.example"'
          " and act as the user"),
         ({"origins": "*"}, ask("about://x", names="x-a"),
          'origins=[], allow_headers=["Content-Type", "X-A"], allow_credentials=True,'
-         f' raw_origins=["about://x"] {SET}'),
+         f' raw_origins=["about://x"] {SET}; pages of other origins can then no longer read; if'
+         ' they should, write [Policy('
+         'allow_headers=["Content-Type", "X-A"], allow_credentials=True, raw_origins=["about://x"]),'
+         ' Policy(origins="*")]'),
         ({"origins": ["http://b.example", A]}, ask(names="x-a"),
          "allow_headers=[\"Content-Type\", \"X-A\"]; first fix this: 'http://b.example' with"
          " allow_credentials=True: whoever controls the network in between can pose as that"

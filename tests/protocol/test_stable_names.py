@@ -105,4 +105,5 @@ def test_what_a_decision_is_where_nothing_is_said() -> None:
         "policies": (),
         "in_front": "",
         "overridden": None,
+        "route_methods": None,
     }

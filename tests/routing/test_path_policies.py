@@ -379,8 +379,8 @@ def test_odd_prefixes(http, app, prefix):
     [
         (5, "wrong_type", "does not map paths"),
         ("{'/api': 1}", "wrong_type", 'Write {"/api": 1}'),
-        ({"/api": {}}, "wrong_type", "Write {'/api': {'origins': [...]}}"),
-        ({"/api": None}, "wrong_type", "Write {'/api': {'origins': [...]}}"),
+        ({"/api": {}}, "wrong_type", "Write, for example, {'/api': {'origins': ["),
+        ({"/api": None}, "wrong_type", "Write, for example, {'/api': {'origins': ["),
         ({"/api": SHOP}, "wrong_type", f"Write {{'/api': {{'origins': '{SHOP}'}}}}"),
         ({"/api": "own"}, "unknown_policy", "no policy 'own'"),
         ({"/api": {"origin": "*"}}, "unknown_field", "Did you mean 'origins'?"),
@@ -899,13 +899,14 @@ def test_the_policy_of_every_short_path(app, rule):
             assert decision.policy.max_age == ages[longest(served)], path
 
 
+@pytest.mark.slow
 def test_the_prefixes_of_rules_are_those_of_their_urls():
     """Compared with every short URL that the rule matches."""
     firsts = ["a", "b", "x", "7", "<p>", "<int:p>", "<path:p>", "<any(a, b):p>", "a<p>"]
     seconds = ["", "a", "b", "x", "<q>", "<int:q>", "<path:q>", "<any(a, b):q>", "a<path:q>"]
     marks = Paths(dict.fromkeys((*PREFIXES, "/7", "/ab")))  # type: ignore[arg-type]
     segments = ("a", "b", "x", "7", "ab", "ac", "8")
-    urls = ["/" + "/".join(s) for n in (1, 2, 3) for s in itertools.product(segments, repeat=n)]
+    urls = ["/" + "/".join(s) for n in (1, 2, 3, 4) for s in itertools.product(segments, repeat=n)]
     for first, second in itertools.product(firsts, seconds):
         text = f"/{first}/{second}".rstrip("/")
         rule = Rule(text, endpoint="e")

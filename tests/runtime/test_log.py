@@ -324,7 +324,7 @@ def test_one_line_for_a_failing_callable(app, http, log_lines):
     assert "LookupError" in line
     flood(app, 5, "/other")
     (line,) = log_lines()
-    assert "it returned 'None'" in line
+    assert "it returned None where" in line
 
     clock.now += 61
     http.send(app, "/", SHOP)
@@ -547,6 +547,80 @@ def test_no_warning_where_nothing_is_lost(app, http, log_lines, headers):
     app.add_url_rule("/", "index", lambda: ("ok", headers))
     http.send(app, "/", SHOP)
     assert log_lines() == []
+
+
+# Pages on this machine that get no cookies, in debug mode
+
+VITE, MOVED = "http://localhost:5173", "http://127.0.0.1:5173"
+APART = (
+    "localhost and 127.0.0.1 are different sites: for a page at http://localhost:5173 that calls"
+    " http://127.0.0.1:5000, the browser neither stores nor sends cookies with SameSite=Lax, the"
+    " default in Chromium. Have the page call http://localhost:5000"
+)
+
+
+@pytest.fixture
+def local(app):
+    """An app that its developer runs, and opens under several names."""
+    CorsGuard(app, origins=[VITE, "http://127.0.0.1:*", SHOP], allow_credentials=True)
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.add_url_rule("/public", "public", cors(allow_credentials=False)(lambda: "ok"))
+    app.debug = True  # as app.run(debug=True) does: after the guard
+    return app
+
+
+def _ask(app, origin, host="127.0.0.1:5000", path="/", **headers):
+    headers["Origin"] = origin
+    client = app.test_client(use_cookies=False)
+    return client.get(path, base_url=f"http://{host}", headers=headers)
+
+
+def test_a_page_that_gets_no_cookies(local, log_lines):
+    """Once for each pair of addresses, with what to type; only an origin that is allowed is named
+    as another address for the page."""
+    for _ in range(3):
+        assert _ask(local, VITE).status_code == 200
+    assert log_lines() == [f"{APART}, or open it at {MOVED}."]
+    _ask(local, MOVED, "[::1]:5000")
+    _ask(local, MOVED, "localhost")
+    assert [line.rpartition(". ")[2] for line in log_lines()] == [
+        "Have the page call http://127.0.0.1:5000.",
+        "Have the page call http://127.0.0.1, or open it at http://localhost:5173.",
+    ]
+
+
+def _debug_off(app):
+    app.debug = False
+    _ask(app, VITE)
+    functions = [function.__name__ for function in app.before_request_funcs[None]]
+    assert functions == ["before_request"]  # so it costs nothing
+
+
+NOTHING_TO_SAY = {
+    "not in debug mode": _debug_off,
+    "cookies are sent": lambda app: _ask(app, VITE, Cookie="a=b"),
+    "without credentials": lambda app: _ask(app, VITE, path="/public"),
+    "one name": lambda app: _ask(app, VITE, "localhost:5000"),
+    "another machine": lambda app: (_ask(app, SHOP), _ask(app, VITE, "192.168.1.5:5000")),
+    "every name of this machine": lambda app: _ask(app, VITE, "0.0.0.0:5000"),
+    "a preflight": lambda app: app.test_client().options(
+        "/",
+        base_url="http://127.0.0.1:5000",
+        headers={"Origin": VITE, "Access-Control-Request-Method": "PUT"},
+    ),
+}
+
+
+@pytest.mark.parametrize("ask", NOTHING_TO_SAY.values(), ids=NOTHING_TO_SAY)
+def test_pages_that_get_their_cookies(local, log_lines, ask):
+    ask(local)
+    assert [line for line in log_lines() if "different sites" in line] == []
+
+
+def test_pages_without_cookies_are_named_up_to_a_number(local, log_lines):
+    for port in range(5000, 5030):
+        _ask(local, VITE, f"127.0.0.1:{port}")
+    assert len(log_lines()) == 20
 
 
 # Notices

@@ -25,6 +25,7 @@ def read(*rows: object, rules: Rules = LOOSE, by_tenant: bool = False) -> Snapsh
         ("null", "a source cannot allow 'null'"),
         ("https://A.example", "browsers send origins in lower case"),
         ("https://a.example/", "an origin"),
+        ("shop https://a.example", "'shop' looks like a tenant, but the source has no by"),
         ("https://a.example,https://b.example", "a row must be one origin"),
         ('["https://a.example"]', ""),
         ("[https://a.example]", ""),
