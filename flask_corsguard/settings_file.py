@@ -289,8 +289,8 @@ def _above_the_tables(problem: Problem) -> Problem:
     if problem.code != "unknown_field" or problem.field not in _TABLES:
         return problem
     message = (
-        f"{problem.field!r} is not a field of a policy. Move it to the top level (in TOML, above the"
-        " first table)."
+        f"{problem.field!r} is not a field of a policy. Move it to the top level (in TOML, above"
+        " the first table)."
     )
     return problem._replace(message=message)
 

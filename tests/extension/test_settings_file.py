@@ -318,8 +318,8 @@ CONTENT = {
     "double brackets": ("[[report_only]]\nmax_age = 5", "wrong_type", "write it as [report_only]."),
     "below a table": (
         "[paths.'/api']\nmax_age = 5\nreport_only = 'own'", "unknown_field",
-        "'report_only' is not a field of a policy. Move it to the top level (in TOML, above the first"
-        " table).",
+        "'report_only' is not a field of a policy. Move it to the top level (in TOML, above the"
+        " first table).",
     ),
     "nothing": (" \n", "settings_file_unusable", "it is empty, as a failed write would leave it."),
     "a JSON name twice": (
