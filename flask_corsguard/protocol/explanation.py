@@ -215,7 +215,9 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
         number -= (check is not None) + len(sources)
         said.append(f"the origin matches none of {listed}{and_more(range(number))}")
     for live in policy.compiled.live or ():
-        said.append(f"{'is' if said else 'the origin is'} not among {live.words()}")
+        why = live.left_out(decision.origin or "")
+        left_out = f", and its row is left out: {why}" if why else ""
+        said.append(f"{'is' if said else 'the origin is'} not among {live.words()}{left_out}")
     if check is not None:
         said.append(f"{name_of(check)} returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
