@@ -125,15 +125,13 @@ class SettingsFile:
         self.path = self._watched.path
         self.next_look = 0.0
         instead = candidate.get()
+        if instead:
+            instead.is_used = True
         try:
             content = instead.content if instead else self._watched.read()
         except WatchedFileError as error:
-            raise PolicyError([*problems, *self._unusable(str(error))]) from error
-        if not content.strip():
-            raise PolicyError([*problems, *self._unusable(_EMPTY)])
+            raise PolicyError([*problems, _unusable(self.path, str(error))]) from error
         self.when_read = time.time()
-        if instead:
-            instead.is_used = True
         name = instead.name if instead else self.path
         self.start = _settings(in_code, name, content, problems)
         # The version of the content that was read last, in force or not. It is set at the end of a
@@ -209,7 +207,7 @@ class SettingsFile:
             content = self._watched.look()
         except WatchedFileError as error:
             self._obstacle = str(error)
-            return self._unusable(str(error)) if self._obstacle != before else ()
+            return [_unusable(self.path, str(error))] if self._obstacle != before else ()
         if content is None or self._watched.version == self._version:
             return ()
         problems = self._change(content, put_in_force)
@@ -222,8 +220,6 @@ class SettingsFile:
     def _change(
         self, content: bytes, put_in_force: Callable[[Settings], object]
     ) -> Sequence[Problem]:
-        if not content.strip():
-            return self._unusable(_EMPTY)
         try:
             settings = self.settings(self.path, content)
             problems = self._too_late(settings)
@@ -232,12 +228,23 @@ class SettingsFile:
         except PolicyError as error:
             return error.problems
         except Exception as error:
-            return self._unusable(described(error))
+            return [_unusable(self.path, described(error))]
         return problems
 
-    def _unusable(self, message: str) -> list[Problem]:
-        code = "settings_file_unusable"
-        return [Problem(code, "settings_file", self.path, message, where=self.path)]
+
+def _unusable(name: str, message: str) -> Problem:
+    return Problem("settings_file_unusable", "settings_file", name, message, where=name)
+
+
+def obstacle_to(path: str) -> Problem | None:
+    """The problem of a file that workers would not read, whatever is in it. None too for something
+    else than a file, such as standard input."""
+    if os.path.isfile(path):
+        try:
+            WatchedFile(path, _SETTLE).read()
+        except WatchedFileError as error:
+            return _unusable(path, str(error))
+    return None
 
 
 def _settings(in_code: Settings, name: str, content: bytes, problems: list[Problem]) -> Settings:
@@ -247,6 +254,8 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
     :param problems: the problems of what is set elsewhere.
     :raises PolicyError: with every problem.
     """
+    if not content.strip():
+        raise PolicyError([*problems, _unusable(name, _EMPTY)])
     try:
         values = _parsed(name, content)
     except ValueError as error:
