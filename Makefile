@@ -17,7 +17,7 @@ quick: $(VENV)/.quick
 	$(PYTEST) -q -n logical -m "not slow" $(CORE) $(ARGS)
 
 test: $(VENV)/.test
-	$(PYTEST) -q -rs -n logical $(ARGS)
+	$(PYTEST) -q -rs -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.coverage
 	$(BIN)/python -m coverage run -m pytest -q tests/protocol
