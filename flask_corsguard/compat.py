@@ -5,6 +5,7 @@ write."""
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
@@ -12,30 +13,32 @@ from urllib.parse import unquote
 from flask import Blueprint, Request, Response, current_app, make_response, request
 from flask.app import Flask
 from werkzeug.local import LocalProxy
+from werkzeug.routing import Rule
 
 from flask_corsguard import signals
 from flask_corsguard.decorators import EXTENSION_KEY, Mark, attach, call_site
 from flask_corsguard.extension import CorsGuard
 from flask_corsguard.flask_cors_options import CompatError as CompatError
 from flask_corsguard.flask_cors_options import as_sent, common, compat_policy, configured
-from flask_corsguard.flask_cors_resources import PathTable, covers, in_turn
+from flask_corsguard.flask_cors_resources import Narrowed, PathTable, covers, in_turn
 from flask_corsguard.protocol.audiences import resolve
 from flask_corsguard.protocol.decision import Decision, Scope, decide
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.layers import DEFAULT_SOURCE, PATH_PATTERNS_KEY, Layer, Layers
 from flask_corsguard.runtime.requests import cors_request
 from flask_corsguard.runtime.state import DECISION, AppState
 from flask_corsguard.text import text_of
 
 __all__ = ["CORS", "cross_origin"]
 
-_KEY = "corsguard.compat"
 # An attribute of a response that a view with @cross_origin has made.
 _EVALUATED = "_corsguard_evaluated"
 _current_request: Callable[[], Request] = cast("Any", request)._get_current_object
 _cross_origins: set[str] = set()  # file and line of each @cross_origin
 
+_Policies = Policy | tuple[Policy, ...]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -93,6 +96,7 @@ class _Calls:
         self._tables: dict[str, list[PathTable]] = {}
         self._blueprints: dict[str, str] = {}
         self._locations: set[str] = set()
+        self._layers: dict[tuple[_Policies, str, str], Layer] = {}
         app.after_request(self._after_request)
         functions = app.after_request_funcs[None]
         functions.insert(0, functions.pop())  # so that it runs after all others
@@ -128,13 +132,59 @@ class _Calls:
                     f" {blueprint!r}. Write both as resources of the app: CORS(app,"
                     " resources={'/api/*': {...}})"
                 )
-            names = [blueprint.rsplit(".", n)[0] for n in range(blueprint.count(".") + 1)]
+            names = _around(blueprint)
             marks.blueprints[blueprint] = Mark(self._policies(names, prefix), {}, location)
 
-    def _policies(self, blueprints: Iterable[str], path: str) -> Policy | tuple[Policy, ...]:
+    def _policies(self, blueprints: Iterable[str], path: str) -> _Policies:
         own = [each for name in blueprints for each in self._tables.get(name, [])]
-        of_app = [policy for each in self._tables.get("", []) for policy in each.under(path)]
+        of_app = [p for each in self._tables.get("", []) for p in each.under(path).policies]
         return in_turn([*(row.policy for each in own for row in each.rows[:1]), *of_app])
+
+    def layers_of(self, rule: Rule, prefix: str, around: Layers) -> Layers:
+        """See :class:`~flask_corsguard.routing.layers.PathPatterns`."""
+        if not self._is_innermost(around):
+            return ()
+        policies = in_turn(self._narrowed(rule, prefix).policies)
+        location, source = self._state.settings.source, DEFAULT_SOURCE
+        known = self._state.settings.default
+        if around:
+            mark, source = around[-1]
+            location = mark.location
+            known = resolve(mark.policy or (), {}, {})
+        if resolve(policies, {}, {}) == known:
+            return ()
+        # Rules about which the same is known share a layer, and with it the policy.
+        layer = Layer(_RuleMark(policies, {}, location), source)
+        return (self._layers.setdefault((policies, location, source), layer),)
+
+    def may_differ(self, rule: Rule, prefix: str, layers: Layers) -> bool:
+        """See :class:`~flask_corsguard.routing.layers.PathPatterns`."""
+        return self._is_innermost(layers) and self._narrowed(rule, prefix).may_differ
+
+    @property
+    def default_may_differ(self) -> bool:
+        """See :class:`~flask_corsguard.routing.layers.PathPatterns`."""
+        return any(each.under("/").may_differ for each in self._tables.get("", []))
+
+    def _is_innermost(self, layers: Layers) -> bool:
+        """Whether no mark of the guard's decides instead."""
+        location = layers[-1].mark.location if layers else self._state.settings.source
+        return location in self._locations
+
+    def _narrowed(self, rule: Rule, prefix: str) -> Narrowed:
+        """What is known of a rule's paths under a prefix."""
+        text = re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule
+        start = re.split("[<%]", text)[0]
+        is_path = start == text and bool(rule.strict_slashes or not text.endswith("/"))
+        if not is_path and prefix.startswith(start):
+            start = f"{prefix}/"
+        names = filter(None, _around(rule.endpoint.rpartition(".")[0]))
+        own = [each for name in names for each in self._tables.get(name, [])]
+        of_app = self._tables.get("", [])
+        found = [each.of_blueprint(start, is_path=is_path) for each in own]
+        found += [each.under(prefix or "/", start, is_path=is_path) for each in of_app]
+        policies = [policy for each in found for policy in each.policies]
+        return Narrowed(policies, any(each.may_differ for each in found))
 
     def _after_request(self, response: Response) -> Response:
         """Replace the guard's decision by that of Flask-CORS, if that tries other calls than the
@@ -144,15 +194,9 @@ class _Calls:
         if decision is None or hasattr(response, _EVALUATED):
             return response
         is_cross_origin = decision.policy is None and decision.policy_location in _cross_origins
-        is_own = decision.policy_location in self._locations and decision.reason is None
-        if not (is_cross_origin or is_own) or decision.outcome is Outcome.SAME_ORIGIN:
+        if not (is_cross_origin or self._is_own(decision)):
             return response
-        of_app, asks = self._tables.get("", []), functools.partial(self._asked, current, decision)
-        tables = [each for name in current.blueprints for each in self._tables.get(name, [])]
-        decision = asks([*tables, *of_app])
-        if response.status_code >= 300:  # after an exception, CORS(app) is first
-            decision = common(decision, asks([*reversed(of_app), *tables]))
-        decision = as_sent(decision)
+        decision = self._by_path(current, decision, is_error=response.status_code >= 300)
         state.replace(current, decision)
         if is_cross_origin:
             _announce(state, current, decision)
@@ -162,6 +206,25 @@ class _Calls:
             # The guard would take these for all the headers that the view wants to send.
             response.headers.extend(decision.headers)
         return response
+
+    def decided(self, request: Request, decision: Decision, *, is_error: bool) -> Decision:
+        """See :class:`~flask_corsguard.routing.layers.PathPatterns`."""
+        if not self._is_own(decision):
+            return decision
+        return self._by_path(request, decision, is_error=is_error)
+
+    def _is_own(self, decision: Decision) -> bool:
+        return decision.policy_location in self._locations and decision.reason is None
+
+    def _by_path(self, current: Request, decision: Decision, *, is_error: bool) -> Decision:
+        if decision.outcome is Outcome.SAME_ORIGIN:
+            return decision
+        of_app, asks = self._tables.get("", []), functools.partial(self._asked, current, decision)
+        tables = [each for name in current.blueprints for each in self._tables.get(name, [])]
+        decision = asks([*tables, *of_app])
+        if is_error:  # after an exception, CORS(app) is first
+            decision = common(decision, asks([*reversed(of_app), *tables]))
+        return as_sent(decision)
 
     @staticmethod
     def _asked(current: Request, decision: Decision, tables: Iterable[PathTable]) -> Decision:
@@ -174,14 +237,25 @@ class _Calls:
         return decide(policy, cors_request(current), scope)
 
 
+def _around(blueprint: str) -> list[str]:
+    """A blueprint and those around it, the innermost first."""
+    return [blueprint.rsplit(".", n)[0] for n in range(blueprint.count(".") + 1)]
+
+
 def _calls_of(app: Flask) -> _Calls:
-    calls = getattr(app, "extensions", {}).get(_KEY) or _Calls(app)
-    return cast("_Calls", app.extensions.setdefault(_KEY, calls))
+    calls = getattr(app, "extensions", {}).get(PATH_PATTERNS_KEY) or _Calls(app)
+    return cast("_Calls", app.extensions.setdefault(PATH_PATTERNS_KEY, calls))
 
 
 def _announce(state: AppState, current: Request, decision: Decision) -> None:
     if state.in_force is not None and not state.in_force.is_own(current):
         signals.announce(state.app, decision, state.log)
+
+
+class _RuleMark(Mark):
+    """What the calls say about a rule."""
+
+    is_of_rule = True
 
 
 class _CrossOriginMark(Mark):

@@ -67,6 +67,8 @@ class Mark:
     __slots__ = ("exempt", "fields", "location", "policy")
     #: Where to write the decorator, in words.
     place = "directly above or below the route"
+    #: Whether it says for one rule what those further out say for more.
+    is_of_rule = False
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ from flask_corsguard.logging import logger
 from flask_corsguard.path_prefix import read_prefix, why_no_glob
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.fields import is_asynchronous
 from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import (
     FileMark,
@@ -449,8 +450,8 @@ class CorsGuard:
 
         if isinstance(cast("object", app), str):
             raise CorsGuardError(
-                "guard.origin_check is given the app, and makes the function that is given the"
-                " origin: cors_allowed_origins=guard.origin_check(app)"
+                "guard.origin_check takes the app, and returns the function that takes the origin:"
+                " cors_allowed_origins=guard.origin_check(app)"
             )
         return OriginCheck(self._state(app), credentials=credentials)
 
@@ -475,7 +476,7 @@ class CorsGuard:
         :raises CorsGuardError: if *inner* is not a WSGI app, or the app has no guard.
         """
         location = call_site()
-        if not callable(inner) or _is_asynchronous(inner):
+        if not callable(inner) or is_asynchronous(inner):
             raise CorsGuardError(
                 f"{location}: guard.wsgi takes a WSGI app, not {text_of(inner)}. For an ASGI app"
                 " there is guard.asgi"
@@ -552,11 +553,6 @@ def _instead_of(thing: object) -> str:
     if inspect.isfunction(thing):
         return "Call the factory first, and give the app that it returns: CorsGuard(create_app())"
     return "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"
-
-
-def _is_asynchronous(function: object) -> bool:
-    is_own = inspect.iscoroutinefunction(function)
-    return is_own or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _check_strings(location: str, caller: str, *names: object) -> None:

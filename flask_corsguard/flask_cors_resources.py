@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
@@ -85,12 +86,33 @@ class PathRow(NamedTuple):
     :ivar pattern: what Flask-CORS matches with the beginning of a path.
     :ivar prefixes: prefixes that cover at least what it matches.
     :ivar is_exact: whether they cover no more, except for whole segments.
+    :ivar start: what all paths that it matches begin with.
     """
 
     pattern: str | re.Pattern[str]
     prefixes: list[str]
     policy: Policy
     is_exact: bool
+    start: str
+
+    def covers(self, path: str) -> bool:
+        """Whether a path is under one of the prefixes."""
+        return any(covers(prefix, path) for prefix in self.prefixes)
+
+    def may_match(self, start: str) -> bool:
+        """Whether it may match a path that begins with *start*."""
+        return start.startswith(self.start) or self.start.startswith(start)
+
+
+class Narrowed(NamedTuple):
+    """What a call says about some paths.
+
+    :ivar policies: the policies that may count, in order.
+    :ivar may_differ: whether not all of them count for every path.
+    """
+
+    policies: list[Policy]
+    may_differ: bool
 
 
 class PathTable:
@@ -118,21 +140,46 @@ class PathTable:
                 )
             pattern, prefixes, is_exact = _read(resource)
             options = {**common, **cast("Mapping[str, Any]", own)}
-            self.rows.append(PathRow(pattern, prefixes, compat_policy(options), is_exact))
+            policy = compat_policy(options)
+            self.rows.append(PathRow(pattern, prefixes, policy, is_exact, _start(pattern)))
 
     def at(self, path: str) -> list[Policy]:
         """The policy that Flask-CORS would use for a path, if any."""
-        return [row.policy for row in self.rows if re.match(row.pattern, path)][:1]
+        return [row.policy for row in self._rows_at(path)]
 
-    def under(self, prefix: str) -> list[Policy]:
-        """The policies for paths under a prefix: for some of them, and then for all of them."""
+    def _rows_at(self, path: str) -> list[PathRow]:
+        return [row for row in self.rows if re.match(row.pattern, path)][:1]
+
+    def under(self, prefix: str, start: str = "", *, is_path: bool = False) -> Narrowed:
+        """The policies for paths under a prefix: for some of them, and then for all of them.
+
+        :param start: what these paths begin with, if that is more than the prefix.
+        :param is_path: whether that is the only path.
+        """
+        if is_path and all(row.covers(start) for row in self._rows_at(start)):
+            return Narrowed(self.at(start), may_differ=False)
+        start = start or f"{prefix.rstrip('/')}/"
         found: list[Policy] = []
+        may_differ = is_path  # one row's prefix stops at the end of a segment, its pattern does not
         for row in self.rows:
-            if any(covers(each, prefix) for each in row.prefixes):
+            if row.is_exact and row.covers(prefix):
                 found.append(row.policy)
-                if row.is_exact:
-                    break
-        return found
+                break
+            if not row.is_exact and row.may_match(start):
+                found.append(row.policy)
+                may_differ = True
+        return Narrowed(found, may_differ)
+
+    def of_blueprint(self, start: str, *, is_path: bool) -> Narrowed:
+        """What a blueprint's own call, whose rows have one policy, says about paths that begin with
+        *start*, or about that path."""
+        if is_path:
+            return Narrowed(self.at(start), may_differ=False)
+        folder = start.rpartition("/")[0] or "/"
+        if any(row.is_exact and row.covers(folder) for row in self.rows):
+            return Narrowed([self.rows[0].policy], may_differ=False)
+        found = [row.policy for row in self.rows if row.may_match(start)][:1]
+        return Narrowed(found, may_differ=bool(found))
 
 
 def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[str], bool]:
@@ -149,6 +196,19 @@ def _read(resource: str | re.Pattern[str]) -> tuple[str | re.Pattern[str], list[
             raise CompatError(f"resources: {resource!r} is not a valid pattern: {error}") from None
         return resource, prefixes, False
     return "" if prefixes == ["/"] else resource, prefixes, True
+
+
+def _start(pattern: str | re.Pattern[str]) -> str:
+    compiled = re.compile(pattern)
+    # Python's own parser. It is not public, but another parser could read patterns differently.
+    parser: Any = importlib.import_module("re._parser")
+    found = ""
+    for kind, value in parser.parse(compiled.pattern, compiled.flags & re.VERBOSE):
+        if str(kind) == "LITERAL":
+            found += chr(value)
+        elif str(kind) != "AT":
+            break
+    return "" if compiled.flags & re.IGNORECASE else found
 
 
 def in_turn(policies: Iterable[Policy]) -> Policy | tuple[Policy, ...]:

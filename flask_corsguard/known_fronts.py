@@ -18,9 +18,10 @@ from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.front import Front
+from flask_corsguard.runtime.hooks import is_tracing
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import AppState, state_of
-from flask_corsguard.text import text_of
+from flask_corsguard.text import name_of, text_of
 
 Function = Callable[..., Any]
 
@@ -33,6 +34,9 @@ _UNLESS_IN_STACK = (
 )
 _METHODS_OF_ENGINEIO = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 _MOST_LAYERS = 50
+_MOST_NAMED = 3
+# They respond themselves, or only read the request.
+_HARMLESS = (*SOCKETIO, "flask_sockets", "flask_uwsgi_websocket", "werkzeug", "whitenoise")
 _MOUNT_CHANGE = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=[{path!r}])"
 
 
@@ -80,6 +84,19 @@ def layers_around(app: Flask) -> Iterator[LayerAround]:
         if not is_ours(layer):
             inner = [value for value in held_by(layer) if _is_layer(value, app)]
             yield LayerAround(layer, inner, tuple(f for f, held in behind if id(layer) in held))
+
+
+def names_of_unknown_layers(app: Flask) -> str:
+    """The names of what is around an app, as far as it is not known to leave CORS headers alone."""
+    names = [
+        name_of(layer.app)
+        for layer in layers_around(app)
+        if not layer.is_guarded_at("/")
+        and not is_from(layer.app, *_HARMLESS)
+        and not is_tracing(layer.app)
+    ]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _held_below(layer: object) -> Iterator[Function]:
@@ -229,6 +246,15 @@ def _mounted(dispatcher: Any, mount: str) -> KnownFront:
     if isinstance(app, Flask) and EXTENSION_KEY in app.extensions:
         return KnownFront(f"{words}, with a guard of its own", "")
     return KnownFront(f"{words} in front of the guard", _MOUNT_CHANGE.format(path=mount))
+
+
+def mounts_in_front(state: AppState) -> Iterator[tuple[str, KnownFront]]:
+    """The paths at which another app is mounted where no guard of this app decides first."""
+    for layer in layers_around(state.app):
+        mounts = getattr(layer.app, "mounts", None) if is_from(layer.app, "werkzeug") else None
+        for mount in cast("Mapping[str, object]", mounts or {}):
+            if not layer.is_guarded_at(mount):
+                yield mount, _mounted(layer.app, mount)
 
 
 def is_served_in_front(state: AppState, prefix: str) -> bool:

@@ -289,8 +289,8 @@ class GuardLog:
 
         line = f"{rejection(decision)}{left_out}"
         if self._app.debug:
-            if vain := without_effect(decision):
-                line += f". Ignored: {vain}"
+            if unused := without_effect(decision):
+                line += f". Ignored: {unused}"
             line = ". ".join([line, *advice(decision)])
         # One template for each reason, for tools that group lines by it.
         assert decision.reason is not None

@@ -59,6 +59,11 @@ _JSON_HINTS = {
     r"'": "JSON has double quotes.",
     r"^\s*\w+\s*=": "For TOML, the file's name must end with .toml.",
 }
+# What to write in Python, in the message of a problem.
+_PYTHON_BOOL = re.compile(r"\b(True|False) \(in an environment variable: \w+\)")
+_PYTHON_FIELD = re.compile(r"\b(\w+)=(True|False)\b")
+_PYTHON_POLICY = re.compile(r'CorsGuard\(app, policies=\{("[^"]+"): Policy\(\.\.\.\)\}\)')
+_BARE_KEY = re.compile(r'"[A-Za-z0-9_-]+"')
 # In seconds: how often the file is looked at; how often while a change settles; how long it does.
 _INTERVAL, _SHORT_INTERVAL, _SETTLE = 1.0, 0.2, 1.0
 # In seconds: how late a look may be before other requests wait for it; how long they wait.
@@ -125,16 +130,16 @@ class SettingsFile:
         self.path = self._watched.path
         self.next_look = 0.0
         instead = candidate.get()
+        if instead:
+            instead.is_used = True
         try:
             content = instead.content if instead else self._watched.read()
         except WatchedFileError as error:
-            raise PolicyError([*problems, *self._unusable(str(error))]) from error
-        if not content.strip():
-            raise PolicyError([*problems, *self._unusable(_EMPTY)])
+            raise PolicyError([*problems, _unusable(self.path, str(error))]) from error
         self.when_read = time.time()
-        if instead:
-            instead.is_used = True
         name = instead.name if instead else self.path
+        # The file that was read last, and how it is written.
+        self._read = name, _is_json(name, content)
         self.start = _settings(in_code, name, content, problems)
         # The version of the content that was read last, in force or not. It is set at the end of a
         # look: one that is interrupted, or that only the parent process finishes, is repeated.
@@ -154,7 +159,15 @@ class SettingsFile:
         :param name: what to call the file in messages.
         :raises PolicyError: with every problem found anywhere in the settings.
         """
+        self._read = name, _is_json(name, content)
         return _settings(self._in_code, name, content, [])
+
+    def as_written(self, problem: Problem) -> Problem:
+        """A problem of the policy table; if the file can solve it, with what to write there."""
+        name, is_json = self._read
+        if problem.code != "unknown_policy" and f" in {name}" not in problem.where:
+            return problem
+        return _as_written(problem, is_json=is_json)
 
     def lifted_checks(self, settings: Settings) -> list[tuple[str, str]]:
         """The fields in a file that lift a check, as (place, field).
@@ -209,7 +222,7 @@ class SettingsFile:
             content = self._watched.look()
         except WatchedFileError as error:
             self._obstacle = str(error)
-            return self._unusable(str(error)) if self._obstacle != before else ()
+            return [_unusable(self.path, str(error))] if self._obstacle != before else ()
         if content is None or self._watched.version == self._version:
             return ()
         problems = self._change(content, put_in_force)
@@ -222,8 +235,6 @@ class SettingsFile:
     def _change(
         self, content: bytes, put_in_force: Callable[[Settings], object]
     ) -> Sequence[Problem]:
-        if not content.strip():
-            return self._unusable(_EMPTY)
         try:
             settings = self.settings(self.path, content)
             problems = self._too_late(settings)
@@ -232,12 +243,23 @@ class SettingsFile:
         except PolicyError as error:
             return error.problems
         except Exception as error:
-            return self._unusable(described(error))
+            return [_unusable(self.path, described(error))]
         return problems
 
-    def _unusable(self, message: str) -> list[Problem]:
-        code = "settings_file_unusable"
-        return [Problem(code, "settings_file", self.path, message, where=self.path)]
+
+def _unusable(name: str, message: str) -> Problem:
+    return Problem("settings_file_unusable", "settings_file", name, message, where=name)
+
+
+def obstacle_to(path: str) -> Problem | None:
+    """The problem of a file that workers would not read, whatever is in it. None too for something
+    else than a file, such as standard input."""
+    if os.path.isfile(path):
+        try:
+            WatchedFile(path, _SETTLE).read()
+        except WatchedFileError as error:
+            return _unusable(path, str(error))
+    return None
 
 
 def _settings(in_code: Settings, name: str, content: bytes, problems: list[Problem]) -> Settings:
@@ -247,6 +269,8 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
     :param problems: the problems of what is set elsewhere.
     :raises PolicyError: with every problem.
     """
+    if not content.strip():
+        raise PolicyError([*problems, _unusable(name, _EMPTY)])
     try:
         values = _parsed(name, content)
     except ValueError as error:
@@ -266,8 +290,35 @@ def _settings(in_code: Settings, name: str, content: bytes, problems: list[Probl
     problems += _set_twice(file, values, in_code)
     settings = combined(in_code, file, problems)
     if problems:
-        raise PolicyError(problems)
+        is_json = _is_json(name, content)
+        raise PolicyError(
+            _as_written(each, is_json=is_json) if name in each.where else each for each in problems
+        )
     return settings
+
+
+def _is_json(name: str, content: bytes) -> bool:
+    return name.endswith(".json") or content.lstrip().startswith(b"{")
+
+
+def _as_written(problem: Problem, *, is_json: bool) -> Problem:
+    """A problem with what to write in JSON or TOML in place of Python."""
+
+    def field(match: re.Match[str]) -> str:
+        value = match[2].lower()
+        return f'"{match[1]}": {value}' if is_json else f"{match[1]} = {value}"
+
+    def policy(match: re.Match[str]) -> str:
+        name = match[1] if is_json or not _BARE_KEY.fullmatch(match[1]) else match[1][1:-1]
+        written = f'"policies": {{{name}: {{...}}}}' if is_json else f"[policies.{name}]"
+        return f"{written} in the settings file"
+
+    message = _PYTHON_BOOL.sub(lambda match: match[1].lower(), problem.message)
+    message = _PYTHON_POLICY.sub(policy, _PYTHON_FIELD.sub(field, message))
+    suggestion = problem.suggestion
+    if suggestion in ("True", "False"):
+        suggestion = suggestion.lower()
+    return problem._replace(message=message, suggestion=suggestion)
 
 
 def _misplaced(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -318,7 +369,7 @@ def _parsed(name: str, content: bytes) -> Mapping[str, Any]:
         ) from error
     if text.startswith("\ufeff"):
         raise ValueError("it begins with a byte order mark. Save it as UTF-8 without one.")
-    is_json = name.endswith(".json") or text.lstrip().startswith("{")
+    is_json = _is_json(name, content)
     try:
         values: object = read_json(text) if is_json else read_toml(text)
     except RecursionError as error:

@@ -16,7 +16,7 @@ from flask.app import Flask
 from werkzeug.datastructures import Headers as WsgiHeaders
 
 from flask_corsguard.errors import CorsGuardError, FetchTypeError
-from flask_corsguard.known_fronts import KnownFront, front_of, left_to
+from flask_corsguard.known_fronts import KnownFront, front_of, left_to, names_of_unknown_layers
 from flask_corsguard.path_prefix import leading_host
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import depends_on_view, without_cookies
@@ -32,6 +32,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
+from flask_corsguard.routing.layers import PATH_PATTERNS_KEY, PathPatterns
 from flask_corsguard.runtime.enforcement import opens_websocket
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.requests import matched_request
@@ -71,7 +72,8 @@ _SOCKET_SCHEMES = {"ws": "http", "wss": "https"}
 _NOT_IN_CURL = frozenset({"accept", "content-length", "referer"})
 _OPENED = "The page can use the socket"
 _NOT_OPENED = "The page cannot open the socket"
-_UNKNOWN = "Whether the page can read or use it is not known"
+#: A title for what nobody can tell.
+UNKNOWN = "Whether the page can read or use it is not known"
 # Where `flask run` listens.
 _LOCAL = "http://localhost:5000"
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
@@ -259,7 +261,8 @@ def simulate(
     decision = decisions[-1] if decisions else None
     kept = {name for name, _ in read_headers(given, "cors", ENGINES[engine])}
     left_out = {name.lower() for name, _ in given} - kept
-    steps = [*_steps(response, _unsafe(given, ENGINES[engine]), left_out, decision)]
+    around = names_of_unknown_layers(state.app)
+    steps = [*_steps(response, _unsafe(given, ENGINES[engine]), left_out, decision, around)]
     policy = decision.policy if decision and credentials and is_host_known else None
     if response.readable and policy is not None and target is not None:
         why = without_cookies(origin, str(target.origin), policy)
@@ -300,7 +303,7 @@ def _simulate_handshake(
     why = decision.explain()
     if not opens and not decision.blocked and not decision.in_front:
         why = f"No route of the app accepts this handshake.\n{why}"
-    title = _UNKNOWN if is_unknown else _OPENED if opens else _NOT_OPENED
+    title = UNKNOWN if is_unknown else _OPENED if opens else _NOT_OPENED
     steps.append(Step(title, tuple(why.splitlines())))
     response = PageResponse(question, (exchange,), readable=opens, why="" if opens else why)
     return Simulation(url, response, decision, tuple(steps), (curl_of(exchange),))
@@ -368,7 +371,11 @@ def _unsafe(given: Iterable[tuple[str, str]], engine: Engine) -> dict[str, str]:
 
 
 def _steps(
-    response: PageResponse, unsafe: dict[str, str], left_out: set[str], decision: Decision | None
+    response: PageResponse,
+    unsafe: dict[str, str],
+    left_out: set[str],
+    decision: Decision | None,
+    around: str,
 ) -> Iterator[Step]:
     if left_out:
         names = ", ".join(sorted(left_out))
@@ -380,11 +387,11 @@ def _steps(
         if exchange.preflight:
             yield Step("Preflight", tuple(_why_preflight(exchange, unsafe)), exchange)
         else:
-            yield Step("Request", tuple(_about_request(exchange)), exchange)
+            yield Step("Request", tuple(_about_request(exchange, around)), exchange)
     if decision and (
         depends_on_view(decision) or (not response.readable and _is_unknown(decision))
     ):
-        yield Step(_UNKNOWN, tuple(decision.explain().splitlines()))
+        yield Step(UNKNOWN, tuple(decision.explain().splitlines()))
         return
     if not response.readable:
         yield Step("The page cannot read the response", tuple(response.why.splitlines()))
@@ -416,7 +423,7 @@ def _why_preflight(exchange: Exchange, unsafe: dict[str, str]) -> Iterator[str]:
     yield f"The status of the response is {exchange.status}."
 
 
-def _about_request(exchange: Exchange) -> Iterator[str]:
+def _about_request(exchange: Exchange, around: str = "") -> Iterator[str]:
     decision = exchange.decision
     if exchange.status == 404 and decision is not None and decision.endpoint is None:
         yield "The status of the response is 404: the app has no route for this URL."
@@ -433,6 +440,11 @@ def _about_request(exchange: Exchange) -> Iterator[str]:
         )
     elif exchange.status == 200:
         yield f"The view {decision.endpoint} would run here. This simulation does not run it."
+        if around:
+            yield (
+                f"Nor does it run the code around app.wsgi_app ({around}), which may change the"
+                " response."
+            )
 
 
 def curl_of(exchange: Exchange) -> str:
@@ -511,6 +523,10 @@ def _decide_aside(
     is_current = has_app_context() and cast("Any", current_app)._get_current_object() is state.app
     with nullcontext() if is_current else app_context(state.app):
         decision, _ = state.late_decision(request, in_force)
+        patterns: PathPatterns | None = state.app.extensions.get(PATH_PATTERNS_KEY)
+        if patterns is not None:
+            is_error = request.routing_exception is not None
+            decision = patterns.decided(request, decision, is_error=is_error)
         for guard_in_front in state.fronts:
             decision = guard_in_front.unless_alias(decision, request)
             if guard_in_front.covers(request.path):

@@ -45,7 +45,7 @@ _IN_TIME = "before CorsGuard(app), or before guard.init_app(app)"
 
 
 # A policy field, or self_origins, that is set without effect; its value; and where, in words.
-_InVain = tuple[str, object, str]
+_Unused = tuple[str, object, str]
 
 
 class _Variable(NamedTuple):
@@ -220,13 +220,13 @@ class Reading:
                 found.append(f"{prefix}{key} in {where} (set {ours} instead)")
         return found[:_MOST_NAMED]
 
-    def _overridden_keys(self, config: Mapping[str, Any], settings: Settings) -> Iterator[_InVain]:
+    def _overridden_keys(self, config: Mapping[str, Any], settings: Settings) -> Iterator[_Unused]:
         for key, name in self._known.items():
             if key in config and name not in settings.configured:
                 wins = self._location if name == "self_origins" else settings.source
                 yield name, config[key], f"{key} in app.config ({wins} sets it too, and wins)"
 
-    def _overridden_variables(self, settings: Settings) -> Iterator[_InVain]:
+    def _overridden_variables(self, settings: Settings) -> Iterator[_Unused]:
         for variable in {**self._variables, **_variables()}.values():
             name = self._known.get(variable.key, "")
             if variable.is_for_flask:
@@ -240,7 +240,7 @@ class Reading:
                 yield name, variable.value, f"{variable.name} in the environment ({why})"
 
 
-def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_InVain]:
+def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_Unused]:
     """Settings with Flask-CORS's names."""
     variables = {key.removeprefix(_FLASK): key for key in os.environ}
     for key in {**variables, **config}:

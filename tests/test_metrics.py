@@ -471,7 +471,7 @@ PROGRAMS = {
         worker(work, os._exit)
         print(total(of_workers()))
         """,
-        ["writing the metrics failed: FileNotFoundError '[Errno 2] No such file ", "ok", "ok", "1"],
+        ['writing the metrics failed: FileNotFoundError "[Errno 2] No such file ', "ok", "ok", "1"],
     ),
     "nor does it disturb the end of a process": (
         """

@@ -17,6 +17,7 @@ from flask_corsguard.config import Settings
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.known_fronts import (
     SOCKETIO,
+    KnownFront,
     LayerAround,
     endpoints_of_connexion,
     engineio_servers,
@@ -24,6 +25,7 @@ from flask_corsguard.known_fronts import (
     is_in_connexion,
     is_ours,
     layers_around,
+    mounts_in_front,
     name_of_socketio,
     path_of_socketio,
     paths_of_files,
@@ -45,6 +47,8 @@ def check_app(state: AppState, routes: list[Route], found: Findings) -> None:
     """
     app = state.app
     _check_middleware(app, found)
+    for mount, front in mounts_in_front(state):
+        found.add_not_seen(_mounted_there(mount, front))
     _check_connexion(state, routes, found)
     _check_socketio(state, found)
     _check_proxy(app, state.settings, routes, found)
@@ -66,6 +70,15 @@ def _check_middleware(app: Flask, found: Findings) -> None:
         elif _sends_header(layer.app) and not any(map(_sends_header, layer.inner)):
             message = f"{name_of(layer.app)}, around the app, sends {ALLOW_ORIGIN} itself."
             found.add("response_changed", message, location=location_of(layer.app))
+
+
+def _mounted_there(mount: str, front: KnownFront) -> str:
+    if not front.change:
+        return f"The app mounted at {mount} has a guard of its own. Audit it too."
+    return (
+        f"The app mounted at {mount} responds in front of the guard, and may send any headers. To"
+        f" have the guard decide there: {front.change}"
+    )
 
 
 def _check_whitenoise(layer: LayerAround, found: Findings) -> None:

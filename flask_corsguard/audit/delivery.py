@@ -24,7 +24,7 @@ from flask_corsguard.errors import is_shutdown
 from flask_corsguard.known_fronts import layers_around
 from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import VARY
+from flask_corsguard.protocol.headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, VARY
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.runtime.front_record import FrontRecord
 from flask_corsguard.runtime.state import AppState, RequestRecord
@@ -76,6 +76,16 @@ class Delivery(NamedTuple):
         if decision is None or decision.outcome is not Outcome.ALLOWED or status is None:
             return False
         return _is_ok(status) and not any(_lost(self.headers, decision.headers))
+
+    @property
+    def changes_readers(self) -> bool:
+        """Whether a response that is otherwise the guard's own lets other pages read it."""
+        decision, status = self.decision, self.status
+        if decision is None or status is None or not _is_right(decision, status):
+            return False
+        names = (ALLOW_ORIGIN, ALLOW_CREDENTIALS)
+        sent = {name: ", ".join(self.headers.getlist(name)) for name in names}
+        return any(sent[name] != decision.headers.get(name, "") for name in names)
 
 
 class Fault(NamedTuple):

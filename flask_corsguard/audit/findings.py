@@ -15,6 +15,8 @@ from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.text import shown
 
+_MAY_DIFFER = "This is an upper bound: flask_corsguard.compat narrows it by pattern."
+_OF_ORIGINS = frozenset({"origins", "allow_credentials"})
 # How many items a message has.
 _MOST_SHOWN = 3
 
@@ -473,6 +475,7 @@ class Findings:
         self._reasons = settings.audit_accept
         self._found: dict[Finding, dict[int, AuditedRoute]] = {}
         self._asked: Counter[tuple[int, str]] = Counter()
+        self._not_seen: list[str] = []
         for key in self._reasons:
             code = key.partition(":")[0]
             if code not in RULES:
@@ -504,7 +507,9 @@ class Findings:
             if not location and (route or fields):
                 setter = self._setter(route, fields)
             own = "" if route else setter[0]
-            finding = Finding(rule, level or rule.level, message, (), own, setter[1], evidence)
+            is_bound = route and route.may_differ and not _OF_ORIGINS.isdisjoint(fields)
+            text = f"{message} {_MAY_DIFFER}" if is_bound else message
+            finding = Finding(rule, level or rule.level, text, (), own, setter[1], evidence)
             known = self._found.setdefault(finding, {})
             if route:
                 audited = AuditedRoute(route.rule, route.methods, route.endpoint, setter[0])
@@ -516,6 +521,10 @@ class Findings:
         :param words: the callable in words.
         """
         self._asked[id(check), words] += number
+
+    def add_not_seen(self, sentence: str) -> None:
+        """Add a sentence about what the audit could not check."""
+        self._not_seen.append(sentence)
 
     def has(self, code: str, location: str) -> bool:
         """Whether there is a finding of a kind at some file and line."""
@@ -552,10 +561,13 @@ class Findings:
             tuple(key for key in self._reasons if key not in used),
             len(routes),
             attempts,
-            tuple(
-                f"{words} was asked {number:,} times, with made-up origins. The audit cannot"
-                " know whether it lets in others, from a database for example."
-                for (_, words), number in self._asked.items()
+            (
+                *self._not_seen,
+                *(
+                    f"{words} was asked {number:,} times, with made-up origins. The audit cannot"
+                    " know whether it lets in others, from a database for example."
+                    for (_, words), number in self._asked.items()
+                ),
             ),
         )
 

@@ -19,7 +19,13 @@ from flask_corsguard.known_fronts import is_ours
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.routing.layers import Layer, shared_marks, unrouted_marks
+from flask_corsguard.routing.layers import (
+    PATH_PATTERNS_KEY,
+    Layer,
+    PathPatterns,
+    shared_marks,
+    unrouted_marks,
+)
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState, state_of
 from flask_corsguard.text import name_of, source_of
@@ -251,7 +257,9 @@ def _check_logins(app: Flask, settings: Settings, routes: list[Route], found: Fi
     ]
     for route in open_logins:
         found.add(code, "origins='*' covers a login.", [route], fields=fields)
-    if not _is_for_everybody(policies_of(settings.default)):
+    patterns: PathPatterns | None = app.extensions.get(PATH_PATTERNS_KEY)
+    is_narrowed = patterns is not None and patterns.default_may_differ
+    if is_narrowed or not _is_for_everybody(policies_of(settings.default)):
         return
     # If the default policy is a list, the policies before '*' may well allow them.
     with_credentials = [

@@ -22,9 +22,10 @@ from flask_corsguard.cli.loading import (
     warn_of_unrouted_marks,
 )
 from flask_corsguard.cli.terminal import Line, console, write
+from flask_corsguard.protocol.headers import SAFELISTED_METHODS
 from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.runtime.state import AppState
-from flask_corsguard.simulate import Simulation, Step, are_swapped, simulate
+from flask_corsguard.simulate import UNKNOWN, Simulation, Step, are_swapped, simulate
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import Exchange
 
@@ -71,8 +72,8 @@ def check(
 
     With --header "Upgrade: websocket", or a URL that begins with ws: or wss:, the request is a
     WebSocket handshake. No view of the app runs. A preflight that the guard allows is also sent
-    through the app, whose hooks run for it. Exits with 0 if the page may read the response, or can
-    use the socket; with 1 if not.
+    through the app, whose hooks run for it; so is one for a GET or POST that needs none. Exits with
+    0 if the page may read the response, or can use the socket; with 1 if not.
     """
     if are_swapped(url, origin):
         meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
@@ -88,44 +89,55 @@ def check(
             credentials=credentials,
             engine=cast("EngineName", engine),
         )
-        is_readable = simulation.response.readable
-        failing = _failing_preflight(state, simulation) if is_readable else None
+        failing = _failing_preflight(state, simulation)
         warn_of_unrouted_marks(state.app)
     result = _object(simulation, origin, method)
+    verdict = simulation.verdict
     if failing is not None:
         fault, exchange = failing
         result |= {"allowed": False, "why": fault.message, "fault": fault.code}
         # The browser sends nothing after this preflight.
         position = next(n for n, step in enumerate(simulation.steps) if step.exchange is exchange)
-        lines = (fault.message, f"Change: {RULES[fault.code].change}")
-        last = Step("The preflight, sent through the app, fails", lines)
-        steps = (*simulation.steps[: position + 1], last)
+        lines = [fault.message, f"Change: {RULES[fault.code].change}"]
+        if exchange.preflight:
+            verdict, title = "rejected", "The preflight, sent through the app, fails"
+        else:
+            verdict, title = "not known", UNKNOWN
+            lines.insert(0, "A preflight was sent through the app, because no view runs for it.")
+        steps = (*simulation.steps[: position + 1], Step(title, tuple(lines)))
         simulation = simulation._replace(steps=steps)
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        verdict = "rejected" if failing else simulation.verdict
         write(_lines(simulation, verdict), console(sys.stdout))
     context.exit(0 if result["allowed"] else 1)
 
 
 def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, Exchange] | None:
     """The first preflight that the guard allows but that fails on its way through the app, with
-    what is at fault."""
-    for exchange in simulation.response.exchanges:
+    what is at fault. If the page sends no preflight: the request, if something changes who may read
+    the response to a preflight for it."""
+    exchanges = simulation.response.exchanges
+    is_simple = not any(exchange.preflight for exchange in exchanges)
+    if not is_simple and not simulation.response.readable:
+        return None
+    for exchange in exchanges:
         decision = exchange.decision
         policy = decision and decision.policy
-        if not exchange.preflight or policy is None or not policy.answer_preflight:
+        if decision is None or policy is None or not policy.answer_preflight:
             continue
-        if decision and decision.in_front:
+        if exchange.preflight == is_simple or decision.in_front or decision.blocked:
             continue
-        headers = exchange.request_headers
+        if is_simple and exchange.method not in SAFELISTED_METHODS:
+            continue
+        headers = {"Access-Control-Request-Method": exchange.method, **exchange.request_headers}
         builder = EnvironBuilder(state.app, exchange.url, method="OPTIONS", headers=headers)
         with closing(builder), unheard(state.app):
             delivery = deliver(state, builder.get_environ())
-        fault = None if delivery.passes else fault_of(state, delivery)
-        if fault is not None:
-            return fault, exchange
+        if delivery.changes_readers if is_simple else not delivery.passes:
+            fault = fault_of(state, delivery)
+            if fault is not None:
+                return fault, exchange
     return None
 
 

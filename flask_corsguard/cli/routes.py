@@ -29,7 +29,7 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.protocol.explanation import fields_of, policy_summaries, policy_summary
+from flask_corsguard.protocol.explanation import fields_of, policy_summary, summary_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import CheckFailedError, parse_origin
@@ -201,7 +201,7 @@ def _object(route: Route) -> dict[str, object]:
         "endpoint": route.endpoint,
         "policy": policy,
         **several,
-        "summary": policy_summary(route.policy),
+        "summary": summary_of(route.summaries),
         "source": route.source,
         **({"prefix": route.prefix} if route.prefix else {}),
         "location": route.location,
@@ -224,7 +224,7 @@ def _write_plain(found: Sequence[Route]) -> None:
             )
         ]
         for route in found
-        for summary in policy_summaries(route.policy)
+        for summary in route.summaries
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -236,7 +236,7 @@ def _stacked(found: Iterable[Route]) -> Iterator[Line]:
     """The lines for a terminal that is too narrow for columns."""
     for route in found:
         yield Line(f"{route.rule}  {' '.join(route.methods)}", "bold")
-        yield from (Line(summary, indent=2) for summary in policy_summaries(route.policy))
+        yield from (Line(summary, indent=2) for summary in route.summaries)
         yield Line(_set_by(route), "dim", 2)
 
 
@@ -256,7 +256,7 @@ def _write_table(found: Iterable[Route], terminal: Console) -> None:
         table.add_row(
             Text(printable(route.rule), "bold"),
             Text(printable(" ".join(route.methods))),
-            Text("\n".join(policy_summaries(route.policy))),
+            Text("\n".join(route.summaries)),
             Text(printable(_set_by(route)), "dim"),
         )
     terminal.print(table)

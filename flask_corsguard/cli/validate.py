@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import IO
@@ -14,7 +15,7 @@ from flask_corsguard.cli.loading import UnusableError, guarded_app
 from flask_corsguard.cli.terminal import Line, console, write
 from flask_corsguard.config import SETTINGS_FILE
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.settings_file import Candidate, candidate
+from flask_corsguard.settings_file import Candidate, candidate, obstacle_to
 from flask_corsguard.text import counted
 from flask_corsguard.watched_file import LARGEST_FILE
 
@@ -27,11 +28,13 @@ from flask_corsguard.watched_file import LARGEST_FILE
 def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json: bool) -> None:
     """Check FILE as the settings file of the app, before you put it in place.
 
-    The app is loaded with FILE instead of its own settings file, which need not exist. The owner
-    and mode of FILE are not checked. Exits with 0 if nothing is wrong, with 1 if the settings have
-    problems.
+    The app is loaded with FILE instead of its own settings file, which need not exist. If FILE is
+    that file, its owner and mode are checked too; otherwise, the command only mentions them. Exits
+    with 0 if nothing is wrong, with 1 if there are problems.
     """
     instead = Candidate(file.name, file.read(LARGEST_FILE + 1))
+    obstacle = obstacle_to(file.name) if len(instead.content) <= LARGEST_FILE else None
+    is_in_place = False
     problems: Sequence[Problem] = ()
     lifted: Sequence[tuple[str, str]] = ()
     token = candidate.set(instead)
@@ -43,6 +46,7 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
                     "the app follows no settings file. Set"
                     f" {SETTINGS_FILE} = '/etc/shop/cors.toml' in app.config, before CorsGuard(app)"
                 )
+            is_in_place = os.path.realpath(file.name) == os.path.realpath(followed.path)
             try:
                 # The app may have been created before this command ran, and read another file.
                 settings = followed.settings(instead.name, instead.content)
@@ -57,20 +61,25 @@ def validate(info: ScriptInfo, context: click.Context, file: IO[bytes], as_json:
         problems = error.__cause__.problems
     finally:
         candidate.reset(token)
+    if obstacle is not None and is_in_place:
+        problems, obstacle = [*problems, obstacle], None
+    refused = obstacle.message if obstacle else ""
     if as_json:
-        click.echo(json.dumps(_object(instead.name, problems, lifted), indent=2))
+        click.echo(json.dumps(_object(instead.name, problems, lifted, refused), indent=2))
     else:
-        write(_lines(instead.name, problems, lifted), console(sys.stdout))
+        write(_lines(instead.name, problems, lifted, refused), console(sys.stdout))
     context.exit(1 if problems else 0)
 
 
 def _lines(
-    name: str, problems: Sequence[Problem], lifted: Sequence[tuple[str, str]]
+    name: str, problems: Sequence[Problem], lifted: Sequence[tuple[str, str]], refused: str
 ) -> Iterator[Line]:
     for problem in problems:
         yield Line(str(problem))
     for place, field in lifted:
         yield Line(f"{name}, {place}: {field}: takes effect only when the app is restarted.")
+    if refused:
+        yield Line(f"{name}: as it is here, a worker would refuse it: {refused}")
     if problems:
         yield Line(f"{name}: {counted(len(problems), 'problem')}.", "bold red")
     else:
@@ -78,7 +87,7 @@ def _lines(
 
 
 def _object(
-    name: str, problems: Sequence[Problem], lifted: Sequence[tuple[str, str]]
+    name: str, problems: Sequence[Problem], lifted: Sequence[tuple[str, str]], refused: str
 ) -> dict[str, object]:
     return {
         "file": name,
@@ -93,4 +102,5 @@ def _object(
             for problem in problems
         ],
         "restart": [{"where": f"{name}, {place}", "field": field} for place, field in lifted],
+        "refused": refused or None,
     }

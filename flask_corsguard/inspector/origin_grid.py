@@ -17,7 +17,6 @@ from flask_corsguard.protocol.decision import (
     decide,
     decide_unlisted,
 )
-from flask_corsguard.protocol.explanation import policy_summaries
 from flask_corsguard.protocol.fields import OriginForm
 from flask_corsguard.protocol.origins import parse_pattern
 from flask_corsguard.protocol.policy import Policy
@@ -149,7 +148,7 @@ class Grid:
         methods = own or route.methods
         # All policies of a list have the same enforce.
         is_open = route.url_rule.websocket and route.policies[0].enforce in ("off", "report")
-        summaries = policy_summaries(policy)
+        summaries = route.summaries
         # With the summaries, because lists that differ in their policies' names are equal.
         key = (policy, *summaries, methods, is_open)
         if key not in self._known:

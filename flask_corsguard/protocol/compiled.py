@@ -24,6 +24,10 @@ class KnownRows(Protocol):
         """The number of rows and their age, in words."""
         ...
 
+    def left_out(self, origin: str) -> str:
+        """Why a row with an origin is left out; "" if there is no such row."""
+        ...
+
 
 class Audience(NamedTuple):
     """What each policy of a list needs to know about the list.

@@ -63,8 +63,8 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     yield f"  Found: {found(decision)}."
     if depends_on_view(decision):
         yield f"  Not known: {_IF_OVERRIDDEN}."
-    if vain := without_effect(decision, credentials=credentials):
-        yield f"  Ignored: {vain}."
+    if unused := without_effect(decision, credentials=credentials):
+        yield f"  Ignored: {unused}."
     yield from (f"  {line}." for line in advice(decision, credentials=credentials))
 
 
@@ -243,7 +243,9 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
         number -= (check is not None) + len(sources)
         said.append(f"the origin matches none of {listed}{and_more(range(number))}")
     for live in policy.compiled.live or ():
-        said.append(f"{'is' if said else 'the origin is'} not among {live.words()}")
+        why = live.left_out(decision.origin or "")
+        left_out = f", and its row is left out: {why}" if why else ""
+        said.append(f"{'is' if said else 'the origin is'} not among {live.words()}{left_out}")
     if check is not None:
         said.append(f"{name_of(check)} returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
@@ -417,7 +419,11 @@ def policy_summary(policy: Policy | Audiences | None) -> str:
 
     :param policy: a policy, a list of policies, or None for an exempt route.
     """
-    summaries = policy_summaries(policy)
+    return summary_of(policy_summaries(policy))
+
+
+def summary_of(summaries: Sequence[str]) -> str:
+    """The summaries of several policies as one text."""
     return "; then ".join(summaries[:MOST_SHOWN]) + and_more(summaries)
 
 

@@ -345,7 +345,10 @@ def _list_origin(change: _Change) -> None:
         change.in_policy.append(_where_it_looks(allow.check, policy.origins, origin))
     elif allow.sources:
         names = " or ".join(map(source_name, allow.sources))
-        change.in_policy.append(f"add {json.dumps(origin)} to {names}, or list it in origins")
+        words = f"add {json.dumps(origin)} to {names}"
+        if any(live.left_out(origin) for live in policy.compiled.live or ()):
+            words = f"correct its row in {names}"
+        change.in_policy.append(f"{words}, or list it in origins")
     else:
         change.extend("origins", policy.origins, [origin])
     _note_earlier(change)

@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
-from typing import Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 from weakref import WeakValueDictionary
 
 from flask.app import Flask
@@ -35,6 +35,12 @@ from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.text import name_of
+
+if TYPE_CHECKING:
+    from flask import Request
+    from werkzeug.routing import Rule
+
+    from flask_corsguard.protocol.decision import Decision
 
 DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
@@ -125,6 +131,37 @@ class Layer(NamedTuple):
 
 
 Layers = tuple[Layer, ...]
+
+
+class PathPatterns(Protocol):
+    """Decides by the path of each request, within the policies of the table: :mod:`compat
+    <flask_corsguard.compat>`."""
+
+    def layers_of(self, rule: Rule, prefix: str, around: Layers) -> Layers:
+        """The layer that says what is known of a rule under a prefix, if that is less than what
+        those *around* it say."""
+        ...
+
+    def may_differ(self, rule: Rule, prefix: str, layers: Layers) -> bool:
+        """Whether some paths of a rule have fewer policies than its layers say."""
+        ...
+
+    @property
+    def default_may_differ(self) -> bool:
+        """Whether some URLs with the default policy have a narrower one, or none."""
+        ...
+
+    def decided(self, request: Request, decision: Decision, *, is_error: bool) -> Decision:
+        """The decision about a request.
+
+        :param decision: the one by the table.
+        :param is_error: whether the response is a redirect or an error.
+        """
+        ...
+
+
+#: Where an app keeps its :class:`PathPatterns`, if it has some: in ``app.extensions``.
+PATH_PATTERNS_KEY = "corsguard.compat"
 
 
 class RoutePolicy(NamedTuple):

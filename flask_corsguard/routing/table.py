@@ -23,7 +23,15 @@ from flask_corsguard.protocol.fields import WAYS_TO_ENFORCE, Enforce
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.routing.blueprints import prefix_map, prefixes_of
-from flask_corsguard.routing.layers import GuardMarks, Layer, Layers, Resolver, RoutePolicy
+from flask_corsguard.routing.layers import (
+    PATH_PATTERNS_KEY,
+    GuardMarks,
+    Layer,
+    Layers,
+    PathPatterns,
+    Resolver,
+    RoutePolicy,
+)
 from flask_corsguard.routing.overlap import (
     Governed,
     groups_that_may_meet,
@@ -36,6 +44,7 @@ from flask_corsguard.text import shown
 _NOWHERE: frozenset[str] = frozenset()
 # The result of paths.of_rule() if no path has a mark.
 _NO_PREFIX = ("",)
+_NARROWED = "flask_corsguard.compat narrows it by pattern"
 
 
 @functools.cache
@@ -163,6 +172,8 @@ class Route(_RouteRow):
     :ivar url_rule: the rule itself (an attribute only).
     :ivar prefix: the longest path prefix with a mark that the row's URLs are under, or "" (an
         attribute only).
+    :ivar may_differ: whether some of the row's URLs have a narrower policy, or none, because
+        :mod:`flask_corsguard.compat` compares each path with a pattern (an attribute only).
     """
 
     endpoint: str
@@ -170,11 +181,22 @@ class Route(_RouteRow):
     layers: Layers
     url_rule: Rule
     prefix: str
+    may_differ: bool = False
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy that may decide: none for an exempt route, one, or several."""
         return policies_of(self.policy)
+
+    @property
+    def summaries(self) -> list[str]:
+        """Each policy in words."""
+        from flask_corsguard.protocol.explanation import policy_summaries
+
+        found = policy_summaries(self.policy)
+        if self.may_differ:
+            return [f"at most {each}; {_NARROWED}" for each in found]
+        return found
 
     @property
     def place(self) -> str:
@@ -311,6 +333,7 @@ class PolicyTable:
         self._resolver = Resolver(app, settings, marks)
         self._configured = frozenset(() if settings.is_report_only else settings.configured)
         self.rules = tuple(rules)
+        self._patterns: PathPatterns | None = app.extensions.get(PATH_PATTERNS_KEY)
         self.paths = self._marked_paths(settings.paths, marks.paths)
         self._policies = self._policies_of(self.rules)
         self.entries = _Entries(self._policies, self._resolver, self._configured)
@@ -353,6 +376,7 @@ class PolicyTable:
             return entry
         resolver = self._resolver.without_problems()
         own = entry.layers[len(paths.layers[entry.prefix]) :]
+        own = tuple(layer for layer in own if not layer.mark.is_of_rule)
         both = [resolver.policy_of((*paths.layers[prefix], *own)).policy for prefix in prefixes]
         is_usable = not resolver.problems
         if is_usable and both[0] == both[1]:
@@ -403,6 +427,8 @@ class PolicyTable:
             rows = [*methods.items(), *((found, accepted) for _, found in files)]
             for found, names in rows:
                 route = Route.of(rule, prefix, names, found)
+                if self._patterns is not None:
+                    route.may_differ = self._patterns.may_differ(rule, prefix, found.layers)
                 routes.setdefault((id(rule), route, route.location), route)
         return [*routes.values()]
 
@@ -437,6 +463,10 @@ class PolicyTable:
             names = KNOWN_METHODS if rule.methods is None else frozenset(rule.methods)
             for prefix in paths.of_rule(rule) if paths.marks else _NO_PREFIX:
                 layers = paths.layers[prefix] + own
+                if self._patterns is not None:
+                    around = paths.layers[prefix] + outer
+                    known = self._patterns.layers_of(rule, prefix, around)
+                    layers = around + known + own[len(outer) :]
                 found = resolver.policy_of(layers)
                 by_method: Mapping[str, RoutePolicy] | None = alike.get((names, id(found)))
                 if view_class is not None:

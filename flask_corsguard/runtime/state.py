@@ -586,7 +586,13 @@ class AppState:
         if rules is None:
             rules = self.app.url_map.iter_rules()
         settings = settings.compared(self.app.config, in_time=self.in_force is None)
-        return InForce(self.app, settings, self.marks, rules, self)
+        try:
+            return InForce(self.app, settings, self.marks, rules, self)
+        except PolicyError as error:
+            if self.settings_file is None:
+                raise
+            problems = map(self.settings_file.as_written, error.problems)
+            raise PolicyError(problems) from error
 
     def refreshed(self, feed: Feed) -> None:
         """Announce that the rows of a source have changed, and log those left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable
@@ -71,6 +72,12 @@ class View:
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
         whose = "" if feed.by is None else "the request's tenant's origins among "
         return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
+
+    def left_out(self, origin: str) -> str:
+        """Why a row with an origin is left out; "" if there is no such row."""
+        whole = re.compile(rf"(?<![\w.:/-]){re.escape(origin)}(?![\w.:/-])")
+        bad = self.snapshot.bad if self.snapshot else {}
+        return next((why for row, why in bad.items() if whole.search(row)), "")
 
 
 _Snapshots: TypeAlias = list[tuple[View, Snapshot]]

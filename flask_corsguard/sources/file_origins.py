@@ -8,13 +8,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Unpack
 
 from flask_corsguard.errors import PolicyError, Problem
-from flask_corsguard.sources.source import Row, Source, SourceSettings
+from flask_corsguard.sources.source import BadRow, Row, Source, SourceSettings
 from flask_corsguard.sources.store_errors import StoreError
 from flask_corsguard.text import text_of
 from flask_corsguard.watched_file import WatchedFile, read_json, read_toml
 
 # In seconds: how long a change of the file is left alone.
 _SETTLE = 0.4
+_UNFINISHED = (
+    "it is the last line and has no line end, so it may be half-written and does not count: end it"
+    " with a newline"
+)
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
 
@@ -22,7 +26,7 @@ class FileOrigins(Source):
     """Origins in a file, which is checked for changes at each refresh.
 
     A text file has one origin per line. A comment begins with ``#``, at the beginning of a line or
-    after white space; empty lines are skipped. A last line without a line end is ignored, because
+    after white space; empty lines are skipped. A last line without a line end is a bad row, because
     it may be half-written. A file whose name ends with ``.json``, or that begins with ``[``, is a
     JSON list; a file whose name ends with ``.toml`` has the key ``origins``.
 
@@ -97,12 +101,12 @@ def _read(path: str, content: bytes, *, by_tenant: bool) -> Iterable[Row]:
 
 
 def _lines(text: str, *, by_tenant: bool) -> Iterator[Row]:
-    # After the last line end, there may be half a row.
-    for line in text.split("\n")[:-1]:
-        row = _COMMENT.sub("", line).strip()
+    *lines, unfinished = (_COMMENT.sub("", line).strip() for line in text.split("\n"))
+    for row in filter(None, lines):
         parts = row.split(None, 1) if by_tenant else ()
-        if row:
-            yield (parts[0], parts[1]) if len(parts) == 2 else row
+        yield (parts[0], parts[1]) if len(parts) == 2 else row
+    if unfinished:
+        yield BadRow(unfinished, _UNFINISHED)
 
 
 def _rows(value: Any, *, by_tenant: bool) -> Iterable[Row]:

@@ -16,6 +16,7 @@ from flask_corsguard.protocol.origins import (
     parse_pattern,
 )
 from flask_corsguard.protocol.policy import Policy, check_combination
+from flask_corsguard.sources.source import BadRow
 from flask_corsguard.text import text_of
 
 #: How many bad rows are named.
@@ -207,6 +208,9 @@ class Rows:
         """The tenant and the origin of each row, and the row as text. A row of another form is
         bad."""
         for row in rows:
+            if isinstance(row, BadRow):
+                self._leave_out(text_of(row.text, 320), row.why)
+                continue
             shown = text_of(row, 320)
             tenant, text = None, row
             if self._by_tenant:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 from flask_corsguard.errors import PolicyError
 from flask_corsguard.protocol.fields import source_problems
@@ -12,6 +12,19 @@ from flask_corsguard.protocol.fields import source_problems
 AtStart: TypeAlias = Literal["closed", "fail"]
 #: An origin; if the source has ``by``, a tenant and an origin.
 Row: TypeAlias = str | tuple[Hashable, str]
+
+
+class BadRow(NamedTuple):
+    """A row that a source itself cannot use.
+
+    :ivar text: the row as it is written.
+    :ivar why: what is wrong with it.
+    """
+
+    text: str
+    why: str
+
+
 By: TypeAlias = Callable[[Any], Hashable]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, Unpack
 
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.sources.deadline import is_over
@@ -17,7 +17,7 @@ from flask_corsguard.text import text_of
 if TYPE_CHECKING:
     from sqlalchemy import URL, CursorResult, Executable
 
-    from flask_corsguard.sources.sql_session import SQLSession
+    from flask_corsguard.sources.sql_session import DatabaseFile, SQLSession
 
 #: SQL in the database's dialect, or a statement of SQLAlchemy Core.
 Statement: TypeAlias = "str | Executable"
@@ -27,13 +27,15 @@ _T = TypeVar("_T")
 _PORTION = 1000
 
 
-class SQLVersion(tuple[Any, ...]):
-    """The first row of a version statement."""
+class SQLVersion(NamedTuple):
+    """The first row of a version statement, and SQLite's file, whose rows may be others after the
+    same changes."""
 
-    __slots__ = ()
+    row: tuple[Any, ...]
+    file: DatabaseFile | None
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self))
+        return ", ".join(map(str, self.row))
 
 
 class SQLOrigins(Source):
@@ -126,7 +128,7 @@ class SQLOrigins(Source):
         session = self._sessions.get(os.getpid())
         if session is not None and session.is_busy:
             self.close()
-        elif session is not None:
+        elif session is not None and session.is_current:
             try:
                 return self._run(session, query)
             except DBAPIError as error:
@@ -146,6 +148,7 @@ class SQLOrigins(Source):
         from flask_corsguard.sources.sql_session import SQLSession
 
         session = SQLSession(self._url, self.deadline)
+        self.close()  # only now, so that no file since then has the inode of the one before
         self._sessions[os.getpid()] = session
         return session
 
@@ -155,7 +158,7 @@ class SQLOrigins(Source):
         session.end()
         if row is None:
             raise StoreError("the version statement returns no row")
-        return SQLVersion(row)
+        return SQLVersion(tuple(row), session.file)
 
     def _begin_to_load(
         self, session: SQLSession

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import sqlalchemy
 from sqlalchemy import URL, CursorResult, Engine, Executable, event, make_url
 from sqlalchemy.pool import NullPool
 
 from flask_corsguard.sources.deadline import is_over, seconds_left
+from flask_corsguard.sources.store_errors import StoreError
 
 # In seconds: after such a pause, PostgreSQL ends a transaction, so that a read that no request
 # continues blocks nothing.
@@ -60,6 +64,7 @@ def engine_of(url: URL, deadline: float) -> Engine:
             return BoundedConnection.connect(*arguments, **options)
 
     if engine.driver == "pysqlite":
+        event.listen(engine, "do_connect", _open_existing)
         event.listen(engine, "connect", _interrupt_at_deadline)
     return engine
 
@@ -83,9 +88,49 @@ def _time_outs(driver: str, deadline: float) -> dict[str, Any]:
     return time_outs.get(driver, {})
 
 
+def _open_existing(
+    _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """Have SQLite not create a file that is missing."""
+    if not options.get("uri") and arguments[0] != ":memory:":
+        arguments[0] = f"{Path(arguments[0]).as_uri()}?mode=rw"
+        options["uri"] = True
+
+
 def _interrupt_at_deadline(connection: Any, _record: object) -> None:
     # How many of SQLite's instructions run between two checks.
     connection.set_progress_handler(is_over, 10_000)
+
+
+class DatabaseFile(NamedTuple):
+    """What distinguishes a file from another one in its place, while it is open."""
+
+    device: int
+    inode: int
+
+
+def _database_path(engine: Engine) -> str | None:
+    """The path of SQLite's file; None for a database in memory, or another database."""
+    if engine.driver not in ("pysqlite", "pysqlcipher"):
+        return None
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+    name = str(arguments[0])
+    if options.get("uri") and name.startswith("file:"):  # https://www.sqlite.org/uri.html
+        uri = urlsplit(name)
+        query = parse_qs(uri.query)
+        is_file = query.get("mode") != ["memory"] and "vfs" not in query
+        name = unquote(uri.path) if is_file else ""
+    return os.path.abspath(name) if name not in ("", ":memory:") else None
+
+
+def _database_file(path: str | None) -> DatabaseFile | None:
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        raise StoreError(f"there is no file {path!r}. Create it, or correct the path.") from None
+    return DatabaseFile(found.st_dev, found.st_ino)
 
 
 class SQLSession:
@@ -93,10 +138,15 @@ class SQLSession:
 
     :param deadline: for how many seconds, at least, a statement may run.
     :ivar is_busy: whether a transaction has started and may not have ended.
+    :ivar file: SQLite's file, which the connection keeps, whatever takes its place.
+    :raises StoreError: if there is no such file.
     """
 
     def __init__(self, url: URL, deadline: float) -> None:
         engine = engine_of(url, deadline)
+        self._path = _database_path(engine)
+        # Before it is opened: if another one takes its place meanwhile, that is noticed.
+        self.file = _database_file(self._path)
         self._deadline = deadline
         self._connection = engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
@@ -105,6 +155,14 @@ class SQLSession:
         self._doubles_percent = engine.driver == "pg8000"
         self._limits = _LIMITS.get(engine.dialect.name, "")
         self.is_busy = False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether SQLite's file is still in its place.
+
+        :raises StoreError: if there is none.
+        """
+        return _database_file(self._path) == self.file
 
     def begin(self) -> None:
         """Start a read-only transaction."""

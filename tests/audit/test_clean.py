@@ -126,7 +126,6 @@ PATTERNS: list[tuple[str, tuple[str, ...]]] = [
     (r"https://(?!www\.)([a-z]+)\.(shop|store)\.example", ("https://a.store.example",)),
     (r"", ()),
     (r"https://", ()),
-    (r"app\.example\.com", ()),
     (re.escape(APP), (APP,)),
     ("|".join(map(re.escape, (APP, PARTNER))), (APP, PARTNER)),
 ]  # fmt: skip

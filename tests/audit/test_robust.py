@@ -13,6 +13,7 @@ import pytest
 from flask import Blueprint, Flask, Request, Response, g, request
 from flask.signals import request_started
 from werkzeug.local import LocalProxy
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors
@@ -454,3 +455,22 @@ def test_what_an_entry_means_has_to_do_with_it(entry: Any, words: str) -> None:
     report = audit(guarded(entry, {"MAIL_SERVER": "a.b.c", "PROXIES": ["10.0.0.1"]}))
     (finding,) = report.findings
     assert finding.message.startswith(words)
+
+
+def test_apps_that_are_mounted_in_front_are_not_seen() -> None:
+    app, other, guarded_one = guarded([APP]), Flask("other"), guarded([APP])
+    guard = CorsGuard()
+
+    mounts = {"/admin": other, "/a/b": Response(), "/own": guarded_one, "/behind": other}
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, mounts)  # type: ignore[method-assign]
+    app.wsgi_app = guard.wsgi(app.wsgi_app, paths=["/behind"], app=app)  # type: ignore[method-assign]
+    change = "app.wsgi_app = guard.wsgi(app.wsgi_app, paths=['{}'])"
+    report = audit(app)
+    assert not report.findings, told(report)
+    assert report.not_seen == (
+        "The app mounted at /admin responds in front of the guard, and may send any headers. To"
+        f" have the guard decide there: {change.format('/admin')}",
+        "The app mounted at /a/b responds in front of the guard, and may send any headers. To"
+        f" have the guard decide there: {change.format('/a/b')}",
+        "The app mounted at /own has a guard of its own. Audit it too.",
+    )

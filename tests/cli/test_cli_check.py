@@ -1,5 +1,6 @@
 """``flask cors check``: the story of one request."""
 
+import itertools
 import json
 import re
 import shlex
@@ -11,6 +12,8 @@ import pytest
 from flask import Flask, Response, g, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, Policy, cors, cors_exempt
@@ -454,6 +457,18 @@ def take_headers_out(app: Flask, guard: CorsGuard) -> None:
     app.wsgi_app = taking  # type: ignore[method-assign]
 
 
+def let_everybody_read(app: Flask, guard: CorsGuard) -> None:
+    inner = app.wsgi_app
+
+    def adding(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: list[Any], *rest: Any) -> Any:
+            return start_response(status, [*headers, ("Access-Control-Allow-Origin", "*")], *rest)
+
+        return inner(environ, start)
+
+    app.wsgi_app = adding  # type: ignore[method-assign]
+
+
 REAL: dict[str, tuple[Callable[[Flask, CorsGuard], None], str]] = {
     "nothing": (lambda app, guard: None, ""),
     "rescued": (time_requests, ""),
@@ -501,8 +516,56 @@ def test_a_preflight_is_really_sent(
     assert bool(told["fault"]) is bool(words)
     assert words in told["why"]
     assert ("The page reads the response" in ran.out) is not bool(words)
-    # Without a preflight, none is sent.
-    assert run(f"check /x --origin {A} --method POST", app).code == 0
+    # A page that sends no preflight does not depend on its status.
+    code = 1 if change is take_headers_out else 0
+    assert run(f"check /x --origin {A} --method POST", app).code == code
+
+
+MIDDLEWARE = [
+    (take_headers_out, A, "Access-Control-Allow-Origin is not 'https://app.example.com'"),
+    (take_headers_out, "https://evil.example", ""),
+    (let_everybody_read, A, "Access-Control-Allow-Origin is not 'https://app.example.com'"),
+    (let_everybody_read, "https://evil.example", "access-control-allow-origin: '*' was added"),
+]
+
+
+@pytest.mark.parametrize(("change", "origin", "words"), MIDDLEWARE, ids=itertools.count())
+def test_middleware_that_changes_who_may_read(
+    change: Callable[[Flask, CorsGuard], None], origin: str, words: str
+) -> None:
+    """Of a request without a preflight too, as far as it does the same to the preflight."""
+    app = Flask("x")
+    guard = CorsGuard(app, origins=A)
+    app.add_url_rule("/x", "x", lambda: pytest.fail("it ran"))
+    asked = f"check /x --origin {origin}"
+    around = "Nor does it run the code around app.wsgi_app"
+    assert around not in run(asked, app).out
+    change(app, guard)
+    ran = run(asked, app)
+    assert ran.code == 1
+    assert f"{around} ({change.__name__}.<locals>." in ran.out
+    if not words:
+        assert ran.out.splitlines()[0].endswith(": rejected")
+        return
+    assert ran.out.splitlines()[0].endswith(": not known")
+    lines = (
+        "3. Whether the page can read or use it is not known",
+        "   A preflight was sent through the app, because no view runs for it.",
+        f"   A preflight's response is changed on its way out: {words}",
+    )
+    assert "\n".join(lines) in ran.out
+    assert "\n   Change: Remove CORS headers from the middleware around the app.\n" in ran.out
+    told = json.loads(run(f"{asked} --json", app).out)
+    assert (told["allowed"], told["fault"]) == (False, "response_changed")
+
+
+def test_middleware_that_is_known_to_leave_headers_alone() -> None:
+    app = Flask("x")
+    CorsGuard(app, origins=A)
+    app.wsgi_app = ProxyFix(DispatcherMiddleware(app.wsgi_app))  # type: ignore[method-assign]
+    app.add_url_rule("/x", "x", lambda: pytest.fail("it ran"))
+    ran = run(f"check /x --origin {A}", app)
+    assert (ran.code, "app.wsgi_app" in ran.out) == (0, False)
 
 
 @pytest.mark.parametrize(

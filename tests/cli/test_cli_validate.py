@@ -35,12 +35,12 @@ def validate(tmp_path, monkeypatch):
     """Runs the command on a file with this content, for a module or for an app."""
     monkeypatch.chdir(tmp_path)
 
-    def ran(content, *options, config=CONFIGURED, arguments="", prepare="", app=None):
+    def ran(content, *options, config=CONFIGURED, arguments="", prepare="", app=None, mode=0o644):
         source = APP.replace("CONFIG", config).replace("ARGUMENTS", arguments)
         (tmp_path / "app.py").write_text(source.replace("PREPARE", prepare))
         file = tmp_path / "new.toml"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        file.chmod(0o666)  # as in a checkout by some CI systems
+        file.chmod(mode)
         return run(["validate", *options, "new.toml"], app or "app")
 
     return ran
@@ -95,9 +95,47 @@ def test_every_problem(validate):
     assert "app.py:6 sets it too. Set it in one place. [set_twice]" in ran.out
 
 
+EMPTY = "it is empty, as a failed write would leave it. To allow nobody, write origins = []."
+
+
+@pytest.mark.parametrize("prepare", ["", "guard.prepare()"])
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_an_empty_file(validate, content, prepare):
+    line = f"new.toml: settings_file: {EMPTY} [settings_file_unusable]"
+    expected = (1, f"{line}\nnew.toml: 1 problem.\n", "")
+    assert validate(content, prepare=prepare) == expected
+    app = Flask("shop")
+    file = Path("cors.toml")
+    file.write_text(GOOD)
+    file.chmod(0o644)
+    app.config["CORSGUARD_SETTINGS_FILE"] = "cors.toml"
+    CorsGuard(app)
+    assert validate(content, app=app) == expected  # of an app that was there before the command
+
+
+def test_owner_and_mode(validate, tmp_path):
+    """They are part of a file in its place; a new file may be one of a checkout by CI systems."""
+    words = "can be changed by its group or by everybody (its mode is 0666): chmod go-w "
+    ran = validate(GOOD, mode=0o666)
+    assert ran.code == 0
+    assert re.fullmatch(
+        rf"new.toml: as it is here, a worker would refuse it: .*{re.escape(words)}.*new.toml\n"
+        r"new.toml: no problems.\n",
+        ran.out,
+    )
+    assert words in json.loads(validate(GOOD, "--json", mode=0o666).out)["refused"]
+    (tmp_path / "link.toml").symlink_to("new.toml")
+    ran = validate(GOOD, config="CORSGUARD_SETTINGS_FILE='link.toml'", mode=0o666)
+    assert ran.code == 1
+    assert ran.out.endswith("new.toml [settings_file_unusable]\nnew.toml: 1 problem.\n")
+    assert words in ran.out
+    told = json.loads(run("validate --json new.toml", "app").out)
+    assert (told["refused"], told["problems"][0]["code"]) == (None, "settings_file_unusable")
+
+
 def test_json(validate):
     assert json.loads(validate(GOOD, "--json").out) == {
-        "file": "new.toml", "problems": [], "restart": [],
+        "file": "new.toml", "problems": [], "restart": [], "refused": None,
     }  # fmt: skip
     ran = validate("orgins = []\n" + GOOD, "--json")
     assert ran.code == 1

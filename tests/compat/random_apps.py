@@ -53,10 +53,19 @@ RESOURCES: tuple[Any, ...] = (
     "^/api",
 )
 IN_A_DICTIONARY = ("/*", "/api/*", "/api/admin/*", "/v1/.*", "/slash/*")
+PATTERNS = (
+    *IN_A_DICTIONARY,
+    r"/v\d/.*",
+    r"/(api|v1)/(x|1)$",
+    r".*/x$",
+    "/api",
+    r"^/slash(/|$)",
+)
 KINDS = (
     "app",
     "resources",
     "dictionary",
+    "patterns",
     "configuration",
     "twice",
     "blueprint",
@@ -107,8 +116,8 @@ def app_of(library: Any, kind: str, seed: int) -> Flask:
         library.CORS(app, **_options(drawn))
     if kind == "resources":
         library.CORS(app, resources=drawn.choice(RESOURCES), **_options(drawn))
-    if kind == "dictionary":
-        chosen = drawn.sample(IN_A_DICTIONARY, 3)
+    if kind in ("dictionary", "patterns"):
+        chosen = drawn.sample(PATTERNS if kind == "patterns" else IN_A_DICTIONARY, 3)
         library.CORS(app, resources={each: _options(drawn) for each in chosen})
     if kind == "configuration":
         app.config.update({f"CORS_{n.upper()}": value for n, value in _options(drawn).items()})

@@ -353,6 +353,51 @@ CONTENT = {
 }  # fmt: skip
 
 
+AS_WRITTEN = {
+    # What is wrong -> what to write in TOML, and in JSON
+    "a bool": ({"allow_credentials": "yes"}, "Write true.", "Write true."),
+    "a bool of a policy": ({"policies": {"own": {"allow_credentials": "no"}}},
+        "Write false.", "Write false."),
+    "another field": ({"origins": "null"},
+        "or set dangerously_allow_null_origin = true.",
+        'or set "dangerously_allow_null_origin": true.'),
+    "of a path": ({"origins": "*", "paths": {"/api": {"allow_credentials": True}}},
+        "'*' with allow_credentials = true would let",
+        "'*' with \"allow_credentials\": true would let"),
+    "a policy": ({"policy": "partners"},
+        "Define it: [policies.partners] in the settings file.",
+        'Define it: "policies": {"partners": {...}} in the settings file.'),
+    "a policy of a path": ({"paths": {"/api": "our own"}},
+        'Define it: [policies."our own"] in the settings file.',
+        'Define it: "policies": {"our own": {...}} in the settings file.'),
+    "a policy of a view": ({"max_age": 5},
+        "Define it: [policies.partners] in the settings file.",
+        'Define it: "policies": {"partners": {...}} in the settings file.'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "toml", "json_"), AS_WRITTEN.values(), ids=AS_WRITTEN)
+@pytest.mark.parametrize("name", ["cors.toml", "cors.json"])
+def test_what_to_write_is_in_the_language_of_the_file(tmp_path, name, values, toml, json_):
+    def guarded():
+        app = Flask("shop")
+        if values == {"max_age": 5}:
+            app.add_url_rule("/", "own", cors("partners")(lambda: ""))
+        guard = file.guard(app, content)
+        guard.prepare(app)
+
+    file = File(tmp_path / name)
+    content = json.dumps(values) if name == "cors.json" else in_toml(values)
+    (problem,) = problems_of(guarded)
+    assert (json_ if name == "cors.json" else toml) in problem.message
+    assert problem.suggestion not in ("True", "False")
+
+
+def in_toml(values):
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    return "\n".join(lines).replace(": ", " = ")
+
+
 def problems_of(ask):
     with pytest.raises(PolicyError) as caught:
         ask()

@@ -49,6 +49,9 @@ class Rows:
     def words(self) -> str:
         return "the 3 rows of partners"
 
+    def left_out(self, origin: str) -> str:
+        return ""
+
 
 PARTNERS, CUSTOMERS = Source(name="partners"), Source(name="customers")
 

@@ -6,11 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from flask_corsguard import CorsGuardError, PolicyError
+from flask_corsguard import CorsGuard, CorsGuardError, PolicyError
 from flask_corsguard.sources import FileOrigins
+from flask_corsguard.sources.source import BadRow
 
 A, B = "https://a.example", "https://b.example"
+
+
+UNFINISHED = (
+    "it is the last line and has no line end, so it may be half-written and does not count: end it"
+    " with a newline"
+)
+
+
+def unfinished(text: str) -> BadRow:
+    return BadRow(text, UNFINISHED)
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -27,8 +39,10 @@ def write(path: Path, content: str | bytes) -> Path:
         ("origins.txt", f"{A}\n{B}\n", [A, B]),
         ("origins.txt", f"# all of them\n\n  {A} \t# ours\r\n\t\n{B}\r\n#{A}\n", [A, B]),
         ("origins.txt", f"\ufeff{A}\n", [A]),
-        ("origins.txt", f"{A}\nhttps://b.exam", [A]),
-        ("origins.txt", A, []),
+        ("origins.txt", f"{A}\nhttps://b.exam", [A, unfinished("https://b.exam")]),
+        ("origins.txt", f"{A} # ours", [unfinished(A)]),
+        ("origins.txt", f"{A}\n  \t", [A]),
+        ("origins.txt", f"{A}\n# all of th", [A]),
         ("origins.txt", "", []),
         ("origins.txt", f"{A}#x\n", [f"{A}#x"]),
         (
@@ -53,6 +67,7 @@ def test_rows(tmp_path: Path, name: str, content: str | bytes, rows: list[Any]) 
     [
         ("origins.txt", f"shop {A}\nblog\t {B} # theirs\n", [("shop", A), ("blog", B)]),
         ("origins.txt", f"{A}\n", [A]),  # which the guard leaves out
+        ("origins.txt", f"shop {A}", [unfinished(f"shop {A}")]),
         ("origins.json", f'[["shop", "{A}"], ["blog"]]', [["shop", A], ["blog"]]),
         ("origins.json", f'{{"shop": ["{A}", "{B}"], "blog": []}}', [("shop", A), ("shop", B)]),
         ("origins.json", f'{{"shop": "{A}"}}', [("shop", A)]),
@@ -181,3 +196,34 @@ def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_no_path(path: Any) -> None:
     with pytest.raises(PolicyError, match="is not a path"):
         FileOrigins(path)
+
+
+@pytest.mark.parametrize("tenant", ["", "localhost"])
+def test_a_last_line_that_is_not_finished(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tenant: str
+) -> None:
+    """It admits nobody, and everything that speaks of the source says why."""
+    path = write(tmp_path / "origins.txt", f"{tenant} {A}\n{tenant} {B}")
+    app = Flask("shop")
+    app.add_url_rule("/", "index", lambda: "")
+    by = (lambda request: request.host) if tenant else None
+    vary = {"origins_vary": ["Host"]} if tenant else {}
+    source = FileOrigins(path, by=by, refresh=0.001)
+    guard = CorsGuard(app, origins=source, **vary)
+    decision = guard.explain("/", origin=B, app=app)
+    assert decision.outcome.name == "REJECTED"
+    said = decision.explain()
+    assert f" s old, and its row is left out: {UNFINISHED}.\n" in said
+    assert f"To allow it: correct its row in FileOrigins {path}, or list it in origins" in said
+    row = f"{tenant} {B}".strip()
+    (status,) = guard.status(app)["sources"]
+    assert (status["rows"], status["bad_rows"]) == (1, 1)
+    assert status["problems"] == [f"'{row}': {UNFINISHED}"]
+    assert guard.explain("/", origin=B, app=app).outcome.name == "REJECTED"
+    line = f"FileOrigins {path}: the row '{row}' was left out: {UNFINISHED}."
+    assert caplog.messages.count(line) == 1
+    for other in ("https://b.example:8443", "https://xb.example", "https://b.example.org"):
+        assert "left out" not in guard.explain("/", origin=other, app=app).explain()
+    write(path, f"{tenant} {A}\n{tenant} {B}\n")
+    time.sleep(0.01)
+    assert guard.explain("/", origin=B, app=app).outcome.name == "ALLOWED"

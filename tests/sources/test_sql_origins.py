@@ -5,7 +5,7 @@ import itertools
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,89 @@ def test_sqlite_that_is_locked(url: str, database: sqlite3.Connection) -> None:
     source.close()
 
 
+def _replace(path: Path) -> None:
+    path.with_name("new.db").rename(path)
+
+
+def _create_again(path: Path) -> None:
+    path.unlink()
+    path.with_name("new.db").rename(path)
+
+
+def _link_to_another(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("new.db")
+
+
+@pytest.mark.parametrize("change", [_replace, _create_again, _link_to_another])
+@pytest.mark.parametrize("version", [VERSION, None])
+@pytest.mark.parametrize(
+    "form", ["{}", "file:{}?mode=ro&uri=true", "file://{}?uri=true", "relative"]
+)
+def test_another_file_in_the_place_of_sqlite(
+    tmp_path: Path,
+    database: sqlite3.Connection,
+    change: Callable[[Path], None],
+    version: str | None,
+    form: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as connection:
+        database.backup(connection)
+        # The same version, of another file.
+        connection.execute("UPDATE cors_origins SET origin = ?", [B])
+    monkeypatch.chdir(tmp_path)
+    name = "shop.db" if form == "relative" else form.format(path)
+    source = SQLOrigins(f"sqlite:///{name}", ROWS, version)
+    before, rows = whole(source)
+    assert rows == [A, A, B]
+    change(path)
+    if source.version is not None:
+        assert source.version() != before
+        assert str(source.version()) == str(before)
+    after, rows = whole(source)
+    assert (rows, str(after)) == ([B, B, B], str(before))
+    assert whole(source) == (after, rows)
+    source.close()
+
+
+@pytest.mark.parametrize("form", ["{}", "file:{}"])
+def test_a_missing_file_of_sqlite_is_not_created(tmp_path: Path, form: str) -> None:
+    path = tmp_path / ("50% a?#.db" if form == "{}" else "shop.db")
+    query = {} if form == "{}" else {"uri": "true"}
+    url = sqlalchemy.URL.create("sqlite", database=form.format(path), query=query)
+    source = SQLOrigins(url, "SELECT 'https://a.example'", "SELECT 1")
+
+    def assert_missing() -> None:
+        for call in (source.version, source.load):
+            with pytest.raises(StoreError) as caught:
+                call()
+            assert str(caught.value) == (
+                f"there is no file '{path}'. Create it, or correct the path."
+            )
+        assert not [*tmp_path.iterdir()]
+
+    assert_missing()
+    path.touch()
+    version, _ = whole(source)
+    path.unlink()
+    assert_missing()
+    path.touch()
+    assert source.version() != version
+    source.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+)
+def test_sqlite_in_memory_has_no_file(url: str) -> None:
+    source = SQLOrigins(url, "SELECT 'https://a.example'", "SELECT 1")
+    assert whole(source)[1] == [A]
+    assert source.version() == whole(source)[0]
+    source.close()
+
+
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
 
@@ -166,9 +249,9 @@ def test_rows_come_in_portions(sql_store: Store, administrator: psycopg.Connecti
     source = SQLOrigins(sql_store.own_url, f"{rows} LIMIT 2500", pid)
     version, first = within_deadline(source.load, 5)
     assert [*itertools.islice(first, 1)] == ["https://1.example"]
-    assert _one(administrator, state, version[0]) == "idle in transaction"
+    assert _one(administrator, state, version.row[0]) == "idle in transaction"
     assert len([*first]) == 2499
-    assert _one(administrator, state, version[0]) == "idle"
+    assert _one(administrator, state, version.row[0]) == "idle"
     assert source.version() == version
     # One that is given up, of which the server has a million rows.
     source = SQLOrigins(sql_store.own_url, rows, pid)
@@ -196,10 +279,10 @@ def test_a_connection_that_the_server_has_ended(
 ) -> None:
     source = SQLOrigins(sql_store.own_url, "SELECT 'x'", "SELECT pg_backend_pid()")
     version, _ = whole(source)
-    administrator.execute("SELECT pg_terminate_backend(%s)", [version[0]])
+    administrator.execute("SELECT pg_terminate_backend(%s)", [version.row[0]])
     again = within_deadline(source.version, 5)
     assert again != version
-    administrator.execute("SELECT pg_terminate_backend(%s)", [again[0]])
+    administrator.execute("SELECT pg_terminate_backend(%s)", [again.row[0]])
     assert whole(source)[1] == ["x"]
     source.close()
 
