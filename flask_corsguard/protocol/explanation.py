@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
+# The most characters of a requested header's name in the log.
+_LONGEST_IN_LOG = 60
 # Names of this machine that a page may be opened under.
 _THIS_MACHINE = {*LOOPBACK} - {"0.0.0.0"}  # noqa: S104
 
@@ -92,12 +94,36 @@ def summary(decision: Decision) -> str:
 
 def rejection(decision: Decision) -> str:
     """The line of the log about a rejected request."""
-    line = f"{summary(decision)} by {set_by_in_words(decision)}"
-    if decision.reason is Reason.ORIGIN_CHECK_FAILED:
-        return f"{line}; {found(decision)}"
+    by = "" if _is_of_routes(decision) else f" by {set_by_in_words(decision)}"
+    return "; ".join([f"{summary(decision)}{by}", *_log_details(decision)])
+
+
+def _is_of_routes(decision: Decision) -> bool:
+    """Whether the routes at the URL, rather than the policy, decide which methods are allowed."""
+    policy = decision.policy
+    is_about_method = decision.reason is Reason.METHOD_NOT_ALLOWED
+    return is_about_method and policy is not None and policy.methods is None
+
+
+def _log_details(decision: Decision) -> Iterator[str]:
+    """What the log says beyond the reason and the policy."""
+    reason, policy = decision.reason, decision.policy
+    assert policy is not None
+    if decision.endpoint is None and not decision.in_front:
+        yield "no route matches"
+    if reason is Reason.ORIGIN_CHECK_FAILED:
+        yield found(decision)
+        return
+    if reason is Reason.HEADERS_NOT_ALLOWED:
+        yield f"not allowed: {_named(refused_headers(decision), _LONGEST_IN_LOG)}"
+    if _is_of_routes(decision):
+        yield _methods(decision, policy)
+    elif method := missing_route(decision):
+        yield _no_route(method)
     if decision.outcome is Outcome.UNENFORCED:
-        return f"{line}; {UNSAFE_REFUSES}"
-    return f"{line}; {decision.detail}" if decision.detail else line
+        yield UNSAFE_REFUSES
+    elif decision.detail:
+        yield decision.detail
 
 
 def without_cookies(page: str, server: str, policy: Policy) -> str:
@@ -283,9 +309,13 @@ def _no_route(method: str) -> str:
     return f"no route at this URL accepts {method}"
 
 
+def _named(names: Sequence[str], limit: int = 200) -> str:
+    """The first names of a list, each cut after *limit* characters."""
+    return f"{', '.join(plain(name, limit) for name in names[:MOST_SHOWN])}{and_more(names)}"
+
+
 def _headers(decision: Decision, policy: Policy) -> str:
-    refused = refused_headers(decision)
-    named = f"{', '.join(map(plain, refused[:MOST_SHOWN]))}{and_more(refused)}"
+    named = _named(refused_headers(decision))
     listed = ", ".join(policy.allow_headers[: 2 * MOST_SHOWN]) or "none"
     star = ""
     if policy.compiled.any_header and "authorization" in decision.request_headers:

@@ -521,10 +521,11 @@ def refused_headers(decision: Decision) -> list[str]:
     return [name for name in decision.request_headers if not allows(name)]
 
 
-def plain(text: str) -> str:
+def plain(text: str, limit: int = 200) -> str:
     """Text from the network, escaped but without quotes. Spaces are escaped too, so that its end
     can be seen."""
-    return shown(text, 200)[1:].replace("'", "", 1).replace(" ", r"\x20")
+    escaped, _, rest = shown(text, limit)[1:].partition("'")  # those in the text are escaped
+    return escaped.replace(" ", r"\x20") + rest
 
 
 def and_more(entries: Collection[object]) -> str:

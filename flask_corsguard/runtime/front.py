@@ -43,6 +43,7 @@ class Front:
         self.state = state
         self.inner = inner
         self.name = f"{name_of(inner)} ({location})"
+        self._decides_here = f"the guard in front of {self.name} decides here"
         self._prefixes = _read_paths(paths, location)
         self._exact = frozenset(self._prefixes)
         self._below = tuple(f"{prefix}/" if prefix else "" for prefix in self._prefixes)
@@ -95,6 +96,10 @@ class Front:
         state.tell(request, decision, in_force)
         return FrontRecord(self, request, decision)
 
+    def named_in(self, decision: Decision, path: str) -> Decision:
+        """The decision, with the guard in front if that decides about a path."""
+        return decision._replace(in_front=self._decides_here) if self.covers(path) else decision
+
     def unless_alias(self, decision: Decision, request: Request) -> Decision:
         """The decision; a refusal if the path is an alias, because *inner* may serve either."""
         path = request.path
@@ -103,7 +108,7 @@ class Front:
         is_plain = decision.reason is None and not is_alias(path)
         if is_plain or not self.covers(path):
             return decision
-        decision = decision._replace(in_front=f"the guard in front of {self.name} decides here")
+        decision = decision._replace(in_front=self._decides_here)
         if not is_alias(path):
             return decision
         if decision.policy is None:

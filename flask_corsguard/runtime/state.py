@@ -462,6 +462,8 @@ class AppState:
         if not decision.report_only:
             decision = decision.settled(has_own)
         if decision.reason is not None:
+            for front in self.fronts:
+                decision = front.named_in(decision, request.path)
             decision = decision._replace(blocked=False, report_only=True)
             signals.announce(self.app, decision, self.log)
 

@@ -580,7 +580,7 @@ def test_a_settings_file_is_followed(kind: Any, tmp_path: Path) -> None:
     assert sent.value(ACAO) == OTHER
 
 
-def test_a_report_only_policy(kind: Any) -> None:
+def test_a_report_only_policy(kind: Any, caplog: pytest.LogCaptureFixture) -> None:
     app = Flask("app", static_folder=None)
     guard = CorsGuard(app, origins=[OTHER], report_only=Policy(origins=[SHOP]))
     heard: list[Decision] = []
@@ -591,6 +591,8 @@ def test_a_report_only_policy(kind: Any) -> None:
     with origin_rejected.connected_to(receiver):
         assert kind(guard, app, "/").send("GET", "/a", Origin=OTHER).value(ACAO) == OTHER
     assert [decision.report_only for decision in heard] == [True]
+    assert "no route matches" not in caplog.text  # what is behind the guard may serve it
+    assert "To allow it: origins=" in heard[0].explain()
 
 
 def test_a_policy_that_cannot_be_used(kind: Any) -> None:

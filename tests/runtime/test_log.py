@@ -65,20 +65,68 @@ def test_one_line_for_a_rejection(shop, http, caplog, path, method, origin, part
     assert [part for part in parts if part not in record.getMessage()] == []
 
 
+BY = " by the default policy"
+
+
+def without_places(lines):
+    return [re.sub(r" \(\S+\.py:\d+\)", "", line) for line in lines]
+
+
 @pytest.mark.parametrize(
-    ("method", "headers", "reason"),
+    ("method", "headers", "reason", "rest"),
     [
-        ("DELETE", None, "METHOD_NOT_ALLOWED"),
-        ("PUT", "x-a", "HEADERS_NOT_ALLOWED"),
-        ("PUT", "x a", "HEADERS_MALFORMED"),
+        ("DELETE", None, "METHOD_NOT_ALLOWED", "; no route at this URL accepts DELETE."),
+        ("put", None, "METHOD_NOT_ALLOWED", "; method names are case-sensitive: put is not PUT."),
+        ("PUT", "x a", "HEADERS_MALFORMED", f"{BY}."),
+        ("PUT", "x-a", "HEADERS_NOT_ALLOWED", f"{BY}; not allowed: x-a."),
+        ("PUT", "content-type, Authorization,x-request-id", "HEADERS_NOT_ALLOWED",
+         f"{BY}; not allowed: authorization, x-request-id."),
+        ("PUT", "x-'`,x-1,x-2,x-3,x-4,x-5,x-6", "HEADERS_NOT_ALLOWED",
+         rf"{BY}; not allowed: x-\x27`, x-1, x-2, x-3, x-4 and 2 more."),
+        ("PUT", "x" * 1000, "HEADERS_NOT_ALLOWED",
+         f"{BY}; not allowed: {'x' * 60}... (1000 characters)."),
+        ("DELETE", "x-a", "METHOD_NOT_ALLOWED", "; no route at this URL accepts DELETE."),
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_one_line_for_a_refused_preflight(shop, http, log_lines, method, headers, reason, rest):
+    http.preflight(shop, "/x", SHOP, method, headers)
+    who = f"preflight for {method} /x from '{SHOP}'"
+    assert without_places(log_lines()) == [f"{who}: rejected ({reason}){rest}"]
+
+
+def test_made_up_headers_make_no_lines(shop, http, log_lines):
+    """Whoever sends preflights can name any headers: these lines are alike."""
+    for number in range(10):
+        http.preflight(shop, "/x", SHOP, "PUT", f"x-{number}")
+    (line,) = log_lines()
+    assert line.endswith("; not allowed: x-0.")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "rest"),
+    [
+        ("/pay/", "GET", "; no route matches."),
+        ("/x/", "PUT", "; no route matches."),
+        ("/x", "POST", "; no route at this URL accepts POST."),
+        ("/x", "GET", "."),
     ],
 )
-def test_one_line_for_a_refused_preflight(shop, http, log_lines, method, headers, reason):
-    http.preflight(shop, "/x", SHOP, method, headers)
+def test_where_the_route_is_missing(shop, http, log_lines, path, method, rest):
+    """Nobody needs to open the policy for that."""
+    http.send(shop, path, PARTNER, method=method)
+    who = f"{method} {path} from '{PARTNER}': rejected (ORIGIN_NOT_ALLOWED)"
+    assert without_places(log_lines()) == [f"{who}{BY}{rest}"]
 
+
+def test_a_missing_route_and_what_shows_another_site(app, http, log_lines):
+    CorsGuard(app, enforce="unsafe")
+    http.send(app, "/pay/", PARTNER, method="POST", environ={"HTTP_SEC_FETCH_SITE": "cross-site"})
     (line,) = log_lines()
-    parts = ["preflight", method, "/x", SHOP, reason, "default"]
-    assert [part for part in parts if part not in line] == []
+    assert line.endswith("; no route matches; Sec-Fetch-Site is 'cross-site'.")
+    CorsGuard(other := Flask("other"))
+    http.send(other, "/ws", PARTNER, environ={"HTTP_UPGRADE": "websocket"})
+    assert "; no route matches; browsers do not block WebSocket" in log_lines()[-1]
 
 
 @pytest.mark.parametrize("debug", [False, True])
