@@ -188,7 +188,15 @@ class Feed:
         words = f"{self.name} has not been read"
         if self._read_at != -math.inf:
             words = f"{self.name} was last read {self.age:.0f} s ago"
-        return f"{words}: {self.failure}" if self.failure else words
+        return f"{words}: {self.failure.removesuffix('.')}" if self.failure else words
+
+    @property
+    def effect(self) -> str:
+        """The effect of a failure, in words."""
+        left = self.stale_at - self._clock()
+        if left <= 0:
+            return "Until it is read, its origins are rejected"
+        return f"The rows read then count for {left:.0f} s more"
 
     def status(self) -> dict[str, object]:
         """The source's state, for people and tools."""
