@@ -76,8 +76,9 @@ class View:
     def left_out(self, origin: str) -> str:
         """Why a row with an origin is left out; "" if there is no such row."""
         whole = re.compile(rf"(?<![\w.:/-]){re.escape(origin)}(?![\w.:/-])")
-        bad = self.snapshot.bad if self.snapshot else {}
-        return next((why for row, why in bad.items() if whole.search(row)), "")
+        if self.snapshot is None:
+            return ""
+        return next((why for row, why in self.snapshot.bad.items() if whole.search(row)), "")
 
 
 _Snapshots: TypeAlias = list[tuple[View, Snapshot]]
