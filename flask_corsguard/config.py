@@ -112,7 +112,8 @@ class Settings(NamedTuple):
     :ivar reading: ``app.config`` and the environment when they were read.
     :ivar is_report_only: whether these are the settings of :attr:`report_only`.
     :ivar unread: the problems of settings that were not read.
-    :ivar without_effect: field of the default policy -> where it is set without effect, in words.
+    :ivar without_effect: field of the default policy -> where it is set without effect, in words;
+        and ``settings_file``.
     :ivar paths: path prefix -> the mark that the configuration puts on it.
     :ivar in_code: what is set elsewhere than in the settings file.
     """
@@ -153,6 +154,14 @@ class Settings(NamedTuple):
             unread=tuple(self.reading.problems(config, self)) if in_time else (),
             without_effect=self.reading.without_effect(config, self),
         )
+
+    def noting(self, mistake: str | None) -> "Settings":
+        """The same settings, with a record of why the settings file is not in force as it is now,
+        if it is not."""
+        if mistake is None:
+            return self
+        words = f"the change of the settings file, which cannot be used as it is now: {mistake}"
+        return self._replace(without_effect={**self.without_effect, "settings_file": words})
 
 
 class Arguments(NamedTuple):

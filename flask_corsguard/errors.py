@@ -57,9 +57,15 @@ class PolicyError(CorsGuardError, ValueError):
         return "\n".join([f"{len(lines)} problems:", *(f"  - {line}" for line in lines)])
 
 
-def in_words(problems: Sequence[Problem]) -> str:
-    """The first problems, shortened, for a log line."""
-    texts = [str(problem) for problem in problems[:_MOST_IN_WORDS]]
+def in_words(problems: Sequence[Problem], of_file: str = "") -> str:
+    """The first problems, shortened, for a log line.
+
+    :param of_file: a file that the line names anyway.
+    """
+    texts = [
+        str(problem._replace(where=problem.where.removeprefix(of_file).removeprefix(", ")))
+        for problem in problems[:_MOST_IN_WORDS]
+    ]
     more = len(problems) - len(texts)
     cut = (
         text if len(text) <= _LONGEST_IN_WORDS else f"{text[:_LONGEST_IN_WORDS]}..."

@@ -450,7 +450,7 @@ class GuardLog:
             "The settings file %s cannot be used as it is now; the last good settings stay in"
             " force. %s",
             shown(file),
-            on_one_line(in_words(problems)),
+            on_one_line(in_words(problems, file)),
         )
 
     def notice(self, key: str | tuple[object, ...], text: str, *values: object) -> None:

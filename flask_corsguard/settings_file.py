@@ -225,9 +225,10 @@ class SettingsFile:
             return [_unusable(self.path, str(error))] if self._obstacle != before else ()
         if content is None or self._watched.version == self._version:
             return ()
+        self._mistake = None  # so that what is put in force has none
         problems = self._change(content, put_in_force)
         self._version = self._watched.version
-        self._mistake = in_words(problems) or None
+        self._mistake = in_words(problems, self.path) or None
         if not problems:
             self.when_read = time.time()
         return problems

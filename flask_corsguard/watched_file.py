@@ -24,7 +24,8 @@ _LONG_KEY = re.compile(
 
 
 class WatchedFileError(CorsGuardError):
-    """A file that is missing, cannot be read, or could have been written by somebody else."""
+    """A file that is missing, cannot be read, or could have been written by somebody else. The
+    message does not name it."""
 
 
 class _Facts(NamedTuple):
@@ -120,23 +121,22 @@ class WatchedFile:
         file_name = shlex.quote(self.path)
         if not stat.S_ISREG(found.st_mode):
             raise WatchedFileError(
-                f"{self.path!r} is not a regular file: name a regular file, or a link to one."
+                "it is not a regular file: name a regular file, or a link to one."
             )
         if found.st_size > LARGEST_FILE:
             raise WatchedFileError(
-                f"{self.path!r} has {found.st_size:,} bytes; at most {LARGEST_FILE:,} are read."
+                f"it has {found.st_size:,} bytes; at most {LARGEST_FILE:,} are read."
             )
         if hasattr(os, "geteuid"):  # Windows has other permissions
             user = os.geteuid()
             if found.st_uid not in (0, user):
                 raise WatchedFileError(
-                    f"{self.path!r} belongs to user {found.st_uid}, who could change it. It must"
-                    f" belong to root or to user {user}, who runs this process: chown root"
-                    f" {file_name}"
+                    f"it belongs to user {found.st_uid}, who could change it. It must belong to"
+                    f" root or to user {user}, who runs this process: chown root {file_name}"
                 )
             if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise WatchedFileError(
-                    f"{self.path!r} can be changed by its group or by everybody (its mode is"
+                    "it can be changed by its group or by everybody (its mode is"
                     f" {stat.S_IMODE(found.st_mode):04o}): chmod go-w {file_name}"
                 )
         return _Facts(
@@ -145,16 +145,16 @@ class WatchedFile:
 
     def _unreadable(self, error: Exception) -> str:
         if isinstance(error, FileNotFoundError):
-            return f"there is no file {self.path!r}. Create it, or correct the path."
+            return "there is no such file. Create it, or correct the path."
         if isinstance(error, IsADirectoryError):
-            return f"{self.path!r} is a folder, not a regular file: name a file."
+            return "it is a folder, not a regular file: name a file."
         if isinstance(error, PermissionError):
             return (
-                f"{self.path!r} cannot be opened by the user who runs this process:"
-                f" chmod a+r {shlex.quote(self.path)}; the folders above it need a+x."
+                "it cannot be opened by the user who runs this process: chmod a+r"
+                f" {shlex.quote(self.path)}; the folders above it need a+x."
             )
         reason = error.strerror if isinstance(error, OSError) else error
-        return f"{self.path!r} cannot be read: {reason}."
+        return f"it cannot be read: {reason}."
 
 
 def read_json(text: str) -> Any:

@@ -259,14 +259,14 @@ def of_everybody(path):
 
 
 UNUSABLE = {
-    removed: r"there is no file '(PATH)'\. Create it, or correct the path\.",
-    folder: r"'PATH' is a folder, not a regular file: name a file\.",
-    pipe: r"'PATH' is not a regular file: name a regular file, or a link to one\.",
-    device: r"'PATH' is not a regular file: name a regular file, or a link to one\.",
-    loop: r"'PATH' cannot be read: Too many levels of symbolic links\.",
-    too_long: r"'PATH' has 1,000,001 bytes; at most 1,000,000 are read\.",
-    of_the_group: r"'PATH' can be changed .* \(its mode is 0664\): chmod go-w 'PATH'",
-    of_everybody: r"'PATH' can be changed .* \(its mode is 0646\): chmod go-w 'PATH'",
+    removed: r"there is no such file\. Create it, or correct the path\.",
+    folder: r"it is a folder, not a regular file: name a file\.",
+    pipe: r"it is not a regular file: name a regular file, or a link to one\.",
+    device: r"it is not a regular file: name a regular file, or a link to one\.",
+    loop: r"it cannot be read: Too many levels of symbolic links\.",
+    too_long: r"it has 1,000,001 bytes; at most 1,000,000 are read\.",
+    of_the_group: r"it can be changed .* \(its mode is 0664\): chmod go-w 'PATH'",
+    of_everybody: r"it can be changed .* \(its mode is 0646\): chmod go-w 'PATH'",
 }
 
 

@@ -74,7 +74,9 @@ def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
         yield f"To refuse it: {to_refuse(decision)}"
         yield f"To admit it: {to_allow(decision)}"
     elif decision.outcome is Outcome.REJECTED:
-        yield f"To allow it: {to_allow(decision, credentials=credentials)}"
+        is_changed = "settings_file" in decision.without_effect
+        first = "correct the settings file, which may then allow it; otherwise " * is_changed
+        yield f"To allow it: {first}{to_allow(decision, credentials=credentials)}"
 
 
 def summary(decision: Decision) -> str:
@@ -218,7 +220,7 @@ def without_effect(decision: Decision, *, credentials: bool = False) -> str:
     """The settings without effect that could otherwise have changed this verdict, or ""."""
     reasons = reasons_of(decision) if decision.reason else ()
     names = [name for reason in reasons for name in _SETTINGS.get(reason, ())]
-    names += ["policy"] if names else []
+    names += ["policy", "settings_file"] if names else []
     if credentials and decision.policy is not None:
         names.append("allow_credentials")
     if decision.blocked or decision.outcome is Outcome.UNENFORCED:

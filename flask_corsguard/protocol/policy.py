@@ -472,7 +472,8 @@ def _check_vary(origins: _Origins, vary: tuple[str, ...]) -> Iterable[Problem]:
     for source in () if vary else by_tenant:
         message = (
             f"{text_of(source)} has by, so the request decides who may read. Name the headers that"
-            " by looks at, such as origins_vary=['Host']."
+            " by looks at, such as origins_vary=['Host']. If it looks at none, write that too:"
+            " caches tell hosts apart anyway, so it changes nothing."
         )
         yield Problem("vary_required", "origins_vary", (), message, "['Host']")
 

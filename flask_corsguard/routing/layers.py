@@ -249,8 +249,10 @@ class Resolver:
         found = self._settings.without_effect
         if not found:
             return found
-        if any(layer.mark.policy is not None for layer in layers):
+        if any(isinstance(layer.mark.policy, Policy) for layer in layers):
             return {}
+        if any(layer.mark.policy is not None for layer in layers):
+            return {name: found[name] for name in found if name == "settings_file"}
         marked = {name for layer in layers for name in layer.mark.fields}
         if marked.intersection(OF_ONE):
             marked.add("policy")

@@ -344,6 +344,8 @@ class AppState:
         # The process in which a thread holds the lock and builds a table. Settings do not change
         # meanwhile: a signal handler in that thread leaves its change here for later.
         self._at_work_in: int | None = None
+        # The mistake in the settings file that the explanations of decisions mention.
+        self._noted_mistake: str | None = None
         self._changes: deque[Callable[[Settings], Settings]] = deque()
         guarded_apps[id(app)] = app
 
@@ -510,6 +512,9 @@ class AppState:
         if file is None:
             return
         problems = file.follow(self._put_in_force)
+        if file.last_mistake != self._noted_mistake:
+            with contextlib.suppress(PolicyError):
+                self.change_settings(lambda settings: settings)
         if problems:
             self.log.settings_rejected(file.path, problems)
             signals.send(
@@ -586,6 +591,9 @@ class AppState:
         if rules is None:
             rules = self.app.url_map.iter_rules()
         settings = settings.compared(self.app.config, in_time=self.in_force is None)
+        if self.settings_file is not None:
+            self._noted_mistake = self.settings_file.last_mistake
+            settings = settings.noting(self._noted_mistake)
         try:
             return InForce(self.app, settings, self.marks, rules, self)
         except PolicyError as error:
@@ -602,7 +610,7 @@ class AppState:
 
     def failed(self, feed: Feed) -> None:
         """Announce that a source could not be read."""
-        self.log.source_failed(feed.name, feed.unknown())
+        self.log.source_failed(feed.name, f"{feed.unknown()}. {feed.effect}")
         signals.send(signals.source_failed, self.app, self.log, source=feed.status())
 
     def status(self) -> dict[str, Any]:

@@ -76,8 +76,9 @@ class View:
     def left_out(self, origin: str) -> str:
         """Why a row with an origin is left out; "" if there is no such row."""
         whole = re.compile(rf"(?<![\w.:/-]){re.escape(origin)}(?![\w.:/-])")
-        bad = self.snapshot.bad if self.snapshot else {}
-        return next((why for row, why in bad.items() if whole.search(row)), "")
+        if self.snapshot is None:
+            return ""
+        return next((why for row, why in self.snapshot.bad.items() if whole.search(row)), "")
 
 
 _Snapshots: TypeAlias = list[tuple[View, Snapshot]]
@@ -188,7 +189,15 @@ class Feed:
         words = f"{self.name} has not been read"
         if self._read_at != -math.inf:
             words = f"{self.name} was last read {self.age:.0f} s ago"
-        return f"{words}: {self.failure}" if self.failure else words
+        return f"{words}: {self.failure.removesuffix('.')}" if self.failure else words
+
+    @property
+    def effect(self) -> str:
+        """The effect of a failure, in words."""
+        left = self.stale_at - self._clock()
+        if left <= 0:
+            return "Until it is read, its origins are rejected"
+        return f"The rows read then count for {left:.0f} s more"
 
     def status(self) -> dict[str, object]:
         """The source's state, for people and tools."""

@@ -72,7 +72,7 @@ class FileOrigins(Source):
         try:
             rows = [*_read(self._file.path, content, by_tenant=self.by is not None)]
         except (ValueError, RecursionError) as error:
-            raise StoreError(f"{self._file.path!r} cannot be read: {error}") from error
+            raise StoreError(f"it cannot be read: {error}") from error
         return self._file.version, rows
 
     def _look(self) -> bytes:

@@ -575,7 +575,7 @@ def writable(path):
 
 
 UNUSABLE = {
-    missing: "there is no file",
+    missing: "there is no such file",
     folder: "is a folder",
     pipe: "is not a regular file",
     too_long: "at most 1,000,000",
@@ -628,6 +628,61 @@ def test_a_file_that_is_emptied(app, file, content):
     assert guard.explain("/", origin=SHOP).policy == Policy()
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda file: file.write(origins(SHOP, f"{PARTNER}/")),
+            f"origins: '{PARTNER}/': an origin has no trailing slash. Write '{PARTNER}'."
+            " [origin_trailing_slash]",
+        ),
+        (
+            lambda file: (file.write(origins(SHOP, PARTNER)), file.path.chmod(0o666)),
+            "it can be changed by its group or by everybody (its mode is 0666): chmod go-w {path}",
+        ),
+        (
+            lambda file: (file.path.unlink(), file.due()),
+            "there is no such file. Create it, or correct the path.",
+        ),
+    ],
+    ids=["another row", "mode", "missing"],
+)
+def test_rejections_say_that_the_file_cannot_be_used(app, file, caplog, change, words):
+    """What the page needs may be in it already."""
+    app.debug = True
+    app.add_url_rule("/named", "named", cors("own")(lambda: "ok"))
+    app.add_url_rule("/code", "code", cors(Policy(origins=ADMIN))(lambda: "ok"))
+    own = '[policies.own]\norigins = ["https://own.example"]\n'
+    guard = file.guard(app, origins(SHOP) + own)
+    client, headers = app.test_client(), {"Origin": PARTNER}
+    client.get("/", headers=headers)
+    assert "the settings file" not in caplog.text
+    change(file)
+    caplog.clear()
+    client.get("/named", headers=headers)
+    ignored = "the change of the settings file, which cannot be used as it is now: "
+    words = words.replace("{path}", str(file.path))
+    line, rejection = caplog.messages
+    kept, _, why = line.partition(" in force. ")
+    assert kept == (
+        f"The settings file '{file.path}' cannot be used as it is now; the last good settings stay"
+    )
+    assert why.removeprefix("settings_file: ").startswith(words)
+    assert f". Ignored: {ignored}{words}" in rejection
+    assert ". To allow it: correct the settings file, which may then allow it; otherwise" in (
+        rejection
+    )
+    for path in ("/", "/nowhere", "/named"):
+        said = guard.explain(path, origin=PARTNER).explain()
+        assert f"\n  Ignored: {ignored}{words}" in said
+    assert "settings file" not in guard.explain("/code", origin=PARTNER).explain()
+    assert "settings file" not in guard.explain("/", origin=SHOP).explain()
+    file.write(origins(SHOP) + own)
+    client.get("/")
+    assert "settings file" not in guard.explain("/named", origin=PARTNER).explain()
+    assert len(file.rejected) == 1
+
+
 def test_another_mistake_is_said_again(app, file, caplog):
     file.guard(app, origins(SHOP))
     for content in ("max_age = -1", "max_age = -2", origins(SHOP), "max_age = -1"):
@@ -645,7 +700,7 @@ def test_a_mistake_stays_one_while_the_file_is_gone(app, file):
     mistaken = file.path.rename(file.path.with_name("moved"))
     file.due()
     client.get("/")
-    assert "there is no file" in file.status["last_mistake"]
+    assert "there is no such file" in file.status["last_mistake"]
     mistaken.replace(file.path)
     file.due()
     client.get("/")
@@ -683,7 +738,7 @@ def test_a_check_is_lifted_only_where_it_was_at_the_start(app, file, caplog, pla
         return
     assert file.rejected == [["restart_needed"]]
     assert meaning(app) == before
-    assert f"{file.path}, {place}: {NULL}: " in caplog.text
+    assert f" in force. {place}: {NULL}: " in caplog.text
     assert "restart the app" in caplog.text
     assert guard.explain("/", origin="null").policy != Policy(origins="null", **{NULL: True})
 
