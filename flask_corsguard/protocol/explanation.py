@@ -385,8 +385,9 @@ _FOUND: dict[Reason, _Words] = {
     Reason.ORIGIN_NOT_ALLOWED: _origin_not_allowed,
     Reason.ORIGIN_DENIED: "the origin is listed in deny_origins",
     Reason.ORIGIN_NULL: (
-        "the page has an opaque origin: it is in a sandboxed frame, is a local file, or was"
-        " redirected across sites; or it sent a form under Referrer-Policy: no-referrer"
+        "the origin is opaque: the page is in a sandboxed frame, or is a local file; or its request"
+        " was redirected from one other origin to another; or it sent a form under Referrer-Policy:"
+        " no-referrer"
     ),
     Reason.ORIGIN_MALFORMED: (
         "browsers never send an origin like this: it is not scheme://host[:port] in lower case"

@@ -100,6 +100,7 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
     if method and _OF_ONE_VIEW.match(decision.policy_source):
         return add_route  # which need not have the policy of the other views there
     change = _Change(decision, policy)
+    change.credentials = credentials or policy.allow_credentials
     reasons = [*reasons_of(decision)]
     if credentials and not policy.allow_credentials:
         _allow_credentials(change)
@@ -140,6 +141,7 @@ def to_send_credentials(decision: Decision) -> str:
     """What to change so that an allowed page can send credentials."""
     assert decision.policy is not None
     change = _Change(decision, decision.policy)
+    change.credentials = True
     _allow_credentials(change)
     return str(change)
 
@@ -168,6 +170,7 @@ def to_refuse(decision: Decision) -> str:
 class _Change:
     """Everything that has to change for one decision.
 
+    :ivar credentials: whether the page has credentials, or may have them.
     :ivar fields: field of the policy -> its new value, whole.
     :ivar listed: the fields of another policy, to be tried before this one, which is for everybody.
     :ivar stays: whether *fields* are then for that policy too, and this one stays as it is.
@@ -178,6 +181,7 @@ class _Change:
     def __init__(self, decision: Decision, policy: Policy) -> None:
         self.decision = decision
         self.policy = policy
+        self.credentials = False
         self.fields: dict[str, object] = {}
         self.listed: Mapping[str, object] = {}
         self.stays = False
@@ -302,11 +306,13 @@ def _after_fixing(problems: list[Problem], words: str) -> str:
 def _allow_credentials(change: _Change) -> None:
     policy, origin = change.policy, change.decision.origin
     is_raw_origin = _can_be_listed_raw(change.decision)
+    if change.decision.reason is Reason.ORIGIN_NULL:
+        return  # they change nothing
     if policy.origins != "*":
         change.set_if_it_may({"allow_credentials": True})
         return
     if origin == "null":
-        change.elsewhere.append(_NOT_NULL)
+        _not_null(change)
         return
     if parse_origin(origin or "") is None and not is_raw_origin:
         change.elsewhere.append(f"{_NOTHING_CAN}{_without_path(origin or '')}")
@@ -378,6 +384,17 @@ def _without_path(origin: str) -> str:
     return f"; in explain(), pass origin={meant!r}"
 
 
+def _not_null(change: _Change) -> None:
+    enforce = change.policy.enforce
+    is_refused = enforce == "all" or (
+        enforce != "off" and change.decision.method not in SAFE_METHODS
+    )
+    if change.policy.origins == "*" or change.credentials or is_refused:
+        change.elsewhere.append(_NOT_NULL)
+    else:
+        change.elsewhere.append(f"{_NOT_NULL}; {_PUBLIC}")
+
+
 def _fix_check(change: _Change) -> None:
     compiled = change.policy.compiled
     if compiled.sources:
@@ -425,7 +442,7 @@ def _do_not_deny(change: _Change) -> None:
         return  # an earlier policy decides
     origin = parse_origin(text)
     if origin is None:  # "null"
-        change.elsewhere.append(_NOT_NULL)
+        _not_null(change)
         return
     if len(policy.deny_origins) > _MOST_ENTRIES:
         change.in_policy.append("remove the item that covers the origin from deny_origins")
@@ -534,10 +551,11 @@ def and_more(entries: Collection[object]) -> str:
 
 
 _NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to a"
-    " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
-    " send"
+    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect from"
+    " another origin led here, respond there with this URL in JSON, for the page to fetch, or with"
+    " 401 if this is a sign-in page; do not allow 'null', which every site can send"
 )
+_PUBLIC = 'mark a view that everybody may read without credentials with @cors(origins="*")'
 _EVERY_SITE = 'only if every site may cause such requests, set enforce="off" for this view instead'
 _NOTHING_CAN = "no setting can, because no page in a browser sends this origin"
 _NOT_YET = (
@@ -554,7 +572,7 @@ _EVERY_PATH = (
 _REMEDIES: dict[Reason, str | Callable[[_Change], None]] = {
     Reason.ORIGIN_NOT_ALLOWED: _list_origin,
     Reason.ORIGIN_DENIED: _do_not_deny,
-    Reason.ORIGIN_NULL: _NOT_NULL,
+    Reason.ORIGIN_NULL: _not_null,
     Reason.ORIGIN_MALFORMED: _list_raw,
     Reason.ORIGIN_CHECK_FAILED: _fix_check,
     Reason.METHOD_NOT_ALLOWED: _allow_method,

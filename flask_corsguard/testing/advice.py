@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import to_send_credentials
 from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, BlockedError
@@ -46,13 +47,18 @@ _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
 
 
-def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
+def why_blocked(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
     """The rule that keeps a response from the page, what to send and what to change.
 
-    :param exchange: the last exchange, or None if nothing was sent.
+    :param exchanges: everything that was sent.
     """
-    if exchange is None or error.block not in POLICY_BLOCKS:
+    if not exchanges or error.block not in POLICY_BLOCKS:
         return str(error)
+    return f"{_why(error, exchanges)}{_after_redirect(exchanges)}"
+
+
+def _why(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
+    exchange = exchanges[-1]
     decision, words = exchange.decision, error.words(change=False)
     if decision is None:
         if not exchange.has_guard:
@@ -71,8 +77,11 @@ def why_blocked(error: BlockedError, exchange: Exchange | None) -> str:
     if error.block in CREDENTIALS_BLOCKS and decision.policy is not None:
         if ignored := explanation.without_effect(decision, credentials=True):
             words += f"\nIgnored: {ignored}."
-        change = to_send_credentials(decision)
-        return f"{words}\nTo allow it: {change}; or {error.without_credentials}."
+        changes = [to_send_credentials(decision), error.without_credentials]
+        if decision.origin == "null":  # no policy should allow both
+            changes.reverse()
+            changes = changes[:1] if _is_null_now(exchanges) else changes
+        return f"{words}\nTo allow it: {'; or '.join(changes)}."
     change = change_at(exchange, error.change)
     return f"{words if decision.outcome is Outcome.ALLOWED else decided}\n{change}"
 
@@ -90,19 +99,34 @@ def cookies_not_kept(request: FetchRequest) -> str:
     )
 
 
-def after_redirect(exchanges: Iterable[Exchange]) -> str:
-    """What to change if a redirect has led to a sign-in page, in a line; "" if there was none.
+def _after_redirect(exchanges: Sequence[Exchange]) -> str:
+    """What to change where the request was redirected, in a line; "" if it was not."""
+    redirects = [
+        exchange.url
+        for exchange in exchanges[:-1]
+        if exchange.status in REDIRECT_STATUSES and not exchange.preflight
+    ]
+    if not redirects:
+        return ""
+    if not _is_null_now(exchanges):
+        return (
+            f"\nThe request was redirected from {shown(redirects[0])}: if that is to a sign-in"
+            " page, respond with 401 instead."
+        )
+    everybody = '; or, if everybody may read it without credentials, set origins="*" at that URL'
+    is_for_everybody = exchanges[-1].value_of(ALLOW_ORIGIN) == "*"
+    return (
+        f"\nThe request was redirected from {shown(redirects[-1])} to another origin, which makes"
+        " its Origin null: respond with the URL in JSON instead, and have the page fetch that"
+        f"{'' if is_for_everybody else everybody}. If it is a sign-in page, respond with 401"
+        " instead."
+    )
 
-    :param exchanges: all exchanges but the last.
-    """
-    for exchange in exchanges:
-        if exchange.status in REDIRECT_STATUSES and not exchange.preflight:
-            return (
-                "\n"
-                f"The request was redirected from {shown(exchange.url)}: if that is to a sign-in"
-                " page, respond with 401 instead."
-            )
-    return ""
+
+def _is_null_now(exchanges: Sequence[Exchange]) -> bool:
+    """Whether redirects have made the origin ``null``."""
+    *before, last = (exchange.request_headers.get("Origin") for exchange in exchanges)
+    return last == "null" and any(origin not in (None, "null") for origin in before)
 
 
 def change_at(exchange: Exchange, change: str) -> str:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Never
 
 from flask_corsguard.errors import BrowserError, unknown_name
 from flask_corsguard.protocol.reasons import Reason
-from flask_corsguard.testing.advice import after_redirect, why_blocked
+from flask_corsguard.testing.advice import why_blocked
 from flask_corsguard.testing.blocks import (
-    POLICY_BLOCKS,
     UNCONDITIONAL_BLOCKS,
     Block,
     BlockedError,
@@ -190,9 +189,7 @@ def blocked(
     :param url: the URL that the page sees.
     """
     exchanges = tuple(exchanges)
-    why = why_blocked(error, exchanges[-1] if exchanges else None)
-    if error.block in POLICY_BLOCKS:
-        why += after_redirect(exchanges[:-1])
+    why = why_blocked(error, exchanges)
     if opaque is None:
         return Response(question, exchanges, False, error.block, why)
     return Response(question, exchanges, False, error.block, why, opaque, 0, url, text="")

@@ -38,16 +38,18 @@ def test_the_whole_text() -> None:
 
 
 NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to a"
-    " sign-in page led here, respond with 401 instead; do not allow 'null', which every site can"
-    " send"
+    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect from"
+    " another origin led here, respond there with this URL in JSON, for the page to fetch, or with"
+    " 401 if this is a sign-in page; do not allow 'null', which every site can send; mark a view"
+    ' that everybody may read without credentials with @cors(origins="*")'
 )
 # policy fields, request, what was found, what to change: at the policy, if it is a value
 TABLE: list[tuple[dict[str, Any], CorsRequest, str, str]] = [
     ({}, CorsRequest(A, "GET"), "the policy allows no other origin", f'origins=["{A}"]'),
     ({"origins": [re.compile("x+"), check]}, CorsRequest("null", "GET"),
-     "the page has an opaque origin: it is in a sandboxed frame, is a local file, or was"
-     " redirected across sites; or it sent a form under Referrer-Policy: no-referrer", NOT_NULL),
+     "the origin is opaque: the page is in a sandboxed frame, or is a local file; or its request"
+     " was redirected from one other origin to another; or it sent a form under Referrer-Policy:"
+     " no-referrer", NOT_NULL),
     ({"origins": re.compile("x+")}, CorsRequest(A, "GET"),
      "the origin matches none of re.compile('x+')", f"""origins=[re.compile('x+'), "{A}"]"""),
     ({"origins": ",".join(f"https://{n}.com" for n in range(9, 16) if n != 12)},
@@ -128,7 +130,7 @@ def test_each_reason(
     assert decision.explain().splitlines()[1:] == [
         "  Policy: view users.list, app.py:12.",
         f"  Found: {found}.",
-        f"  To allow it: {change}{f' {SET}' if '=' in change else ''}.",
+        f"  To allow it: {change}{f' {SET}' if '=' in change and '@' not in change else ''}.",
     ]
 
 

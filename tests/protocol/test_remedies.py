@@ -334,6 +334,11 @@ def test_enforce_is_given_up_for_one_view_alone(
 
 # Where no value helps
 
+NOT_NULL = (
+    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect from"
+    " another origin led here, respond there with this URL in JSON, for the page to fetch, or with"
+    " 401 if this is a sign-in page; do not allow 'null', which every site can send"
+)
 HTTP = ask("http://a.example")
 CREDENTIALS = {"origins": B, "allow_credentials": True}
 IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
@@ -381,9 +386,7 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
     "null": (
         {"origins": "*", "deny_origins": "null", "dangerously_allow_null_origin": True},
         ask("null"),
-        "serve the page from an origin of its own, with another Referrer-Policy; if a redirect to"
-        " a sign-in page led here, respond with 401 instead; do not allow 'null', which every site"
-        " can send",
+        NOT_NULL,
     ),
     "a callable": (
         {"origins": customers}, ask(), f'have customers return True for "{A}" {SET}'
@@ -497,6 +500,36 @@ IN_WORDS: dict[str, tuple[dict[str, Any], CorsRequest, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("fields", "method", "credentials", "is_public"),
+    [
+        ({"origins": A}, "GET", False, True),
+        ({"origins": A}, "PUT", False, True),
+        ({"origins": A, "enforce": "unsafe"}, "HEAD", False, True),
+        ({"origins": A, "enforce": "unsafe"}, "PUT", False, False),
+        ({"origins": A, "enforce": "all"}, "GET", False, False),
+        ({"origins": A}, "GET", True, False),
+        ({"origins": A, "allow_credentials": True}, "GET", False, False),
+        ({"origins": "*", "deny_origins": A}, "GET", False, False),
+        ({"origins": "*", "deny_origins": A}, "GET", True, False),
+    ],
+)
+def test_an_opaque_origin(
+    fields: dict[str, Any], method: str, credentials: bool, is_public: bool
+) -> None:
+    """Neither credentials nor ``enforce`` are given for it."""
+    public = '; mark a view that everybody may read without credentials with @cors(origins="*")'
+    advice = words(fields, ask("null", method), credentials=credentials)
+    assert advice == f"{NOT_NULL}{public if is_public else ''}"
+
+
+def test_an_opaque_origin_that_is_allowed() -> None:
+    fields = {"origins": "null", "dangerously_allow_null_origin": True}
+    assert words(fields, ask("null", names="x-a"), credentials=True) == (
+        f'allow_headers=["Content-Type", "X-A"], allow_credentials=True {SET}'
+    )
+
+
 @pytest.mark.parametrize("name", IN_WORDS)
 def test_in_words(name: str) -> None:
     """Where no value helps, or it is too long to be pasted, the advice says what else to do."""
@@ -606,9 +639,7 @@ def test_the_case_of_a_method(method: str, methods: Any, advice: str) -> None:
          " dangerously_allow_insecure_origins=True; with allow_credentials=True, browsers take"
          f" '*' as the name of a header. List the names; then set allow_credentials=True {SET}"),
         ({"origins": "*"}, ask("null", names="x-a"),
-         f'allow_headers=["Content-Type", "X-A"] {SET}; serve the page from an origin of its own,'
-         " with another Referrer-Policy; if a redirect to a sign-in page led here, respond with"
-         " 401 instead; do not allow 'null', which every site can send"),
+         f'allow_headers=["Content-Type", "X-A"] {SET}; {NOT_NULL}'),
     ],
     ids=[
         "listed", "allowed", "everybody", "http", "odd", "http beside", "exposed", "both", "null",

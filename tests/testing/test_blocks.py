@@ -289,13 +289,66 @@ def test_credentials_that_a_setting_allows_in_vain(origins):
 
 def test_a_redirect_to_a_sign_in_page():
     """Where a redirect led to what the page may not read, the advice is to answer with 401."""
-    hint = f"The request was redirected from '{API}/': if that is to a sign-in page, respond"
+    hint = f"The request was redirected from '{API}/'"
     for login in (fixed(), guarded(origins="https://b.example")):
         servers = {API: redirecting(f"{OTHER}/login"), OTHER: login}
         why = Browser(servers, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing").why
-        assert why.splitlines()[-1] == f"{hint} with 401 instead."
+        last = why.splitlines()[-1]
+        assert last.startswith(hint)
+        assert last.endswith(" If it is a sign-in page, respond with 401 instead.")
+        why = Browser(servers, API).fetch("/").assert_blocked("allow_origin_missing").why
+        assert why.splitlines()[-1] == (
+            f"{hint}: if that is to a sign-in page, respond with 401 instead."
+        )
     # A page that has not been redirected is told nothing of it.
     assert hint not in Browser(fixed(), SHOP).fetch(f"{API}/").why
+
+
+TO_ANOTHER = (
+    f"The request was redirected from '{API}/' to another origin, which makes its Origin null:"
+    " respond with the URL in JSON instead, and have the page fetch that"
+)
+SIGN_IN = "If it is a sign-in page, respond with 401 instead."
+# Which the page may read, with credentials too.
+MOVED = fixed(
+    302,
+    {
+        "Access-Control-Allow-Origin": SHOP,
+        "Access-Control-Allow-Credentials": "true",
+        "Location": f"{OTHER}/",
+    },
+)
+PUBLIC = '; or, if everybody may read it without credentials, set origins="*" at that URL. '
+
+
+@pytest.mark.parametrize("origins", [SHOP, "https://b.example"])
+@pytest.mark.parametrize("credentials", ["omit", "include"])
+def test_a_redirect_to_another_origin(origins, credentials):
+    """The origin is null then, which no setting but ``"*"`` can let read."""
+    servers = {API: MOVED, OTHER: guarded(origins=origins)}
+    response = Browser(servers, SHOP).fetch(f"{API}/", credentials=credentials)
+    *_, advice, last = response.assert_blocked("allow_origin_missing").why.splitlines()
+    assert last == f"{TO_ANOTHER}{PUBLIC}{SIGN_IN}"
+    assert "allow_credentials=True" not in advice
+    assert "To allow it: serve the page from an origin of its own" in advice
+    servers[OTHER] = guarded(origins="*")
+    Browser(servers, SHOP).fetch(f"{API}/", credentials="omit").assert_readable()
+
+
+def test_a_redirect_with_credentials_to_what_everybody_may_read():
+    """It is the credentials that the browser refuses."""
+    servers = {API: MOVED, OTHER: guarded(origins="*")}
+    response = Browser(servers, SHOP).fetch(f"{API}/", credentials="include")
+    why = response.assert_blocked("allow_origin_wildcard").why
+    assert why.splitlines()[1:] == [
+        "To allow it: have the page leave out credentials: 'include', if it needs no cookies"
+        " there.",
+        f"{TO_ANOTHER}. {SIGN_IN}",
+    ]
+    # A page without an origin of its own.
+    response = Browser(guarded(origins="*"), "null").fetch(f"{API}/", credentials="include")
+    advice = response.assert_blocked("allow_origin_wildcard").why.splitlines()[-1]
+    assert "leave out credentials: 'include', if it needs no cookies there; or serve" in advice
 
 
 def test_a_guard_that_refused_names_its_policy():
