@@ -23,6 +23,8 @@ from flask_corsguard.compare.differences import compare as compare_apps
 from flask_corsguard.errors import CorsGuardError
 from flask_corsguard.protocol.origins import parse_origin
 
+# The report is read for what a change opens, so it names nearly all of it.
+_MOST_PLACES = 200
 _STYLES = {"wider": "bold red", "narrower": "bold yellow", "error": "bold cyan"}
 #: Records what Flask-CORS is given.
 WATCH = "flask_corsguard.migrate.recorder:watch"
@@ -134,7 +136,7 @@ def lines(comparison: Comparison) -> Iterator[Line]:
 
 def _about(difference: AppDifference) -> Iterator[Line]:
     yield Line(f"{difference.title}{_CREDENTIALS[difference.credentials]}.", indent=2)
-    yield Line(f"Where: {first_few(difference.where)}", indent=2)
+    yield Line(f"Where: {first_few(difference.where, _MOST_PLACES)}", indent=2)
     yield Line(f"Pages: {', '.join(p or 'of the app itself' for p in difference.pages)}", indent=2)
     headers = [name.title() or "none" for name in difference.headers]
     if len(headers) > 1:

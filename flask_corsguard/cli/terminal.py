@@ -48,10 +48,10 @@ def console(stream: TextIO) -> Console | None:
     return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
-def first_few(places: Sequence[object]) -> str:
-    """The first five of some places, and the number of others."""
-    more = len(places) - _MOST_PLACES
-    named = "; ".join(map(str, places[:_MOST_PLACES]))
+def first_few(places: Sequence[object], most: int = _MOST_PLACES) -> str:
+    """The first of some places, and the number of others."""
+    more = len(places) - most
+    named = "; ".join(map(str, places[:most]))
     return f"{named}; and {more:,} more" if more > 0 else named
 
 

@@ -119,7 +119,9 @@ def _lines(url: str, verification: Verification) -> Iterator[Line]:
         yield Line("")
     for sentence in verification.not_tried:
         yield Line(f"not tried: {sentence}", "dim")
-    if verification.not_tried:
+    if verification.same_settings:
+        yield Line("The settings are the same as here: the fingerprints match.")
+    if verification.not_tried or verification.same_settings:
         yield Line("")
     found = len(verification.findings)
     words = counted(found, "finding") if found else "nothing found"

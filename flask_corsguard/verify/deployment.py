@@ -67,12 +67,15 @@ class Verification(NamedTuple):
     :ivar not_tried: sentences about what was not tried. These are not findings.
     :ivar places: how many routes (counted once for each method) and paths were tried.
     :ivar requests: how many requests were sent.
+    :ivar same_settings: whether the fingerprint on the status page is the app's; None if there is
+        none.
     """
 
     findings: tuple[DeploymentFinding, ...]
     not_tried: tuple[str, ...]
     places: int
     requests: int
+    same_settings: bool | None
 
 
 class Deployment:
@@ -104,6 +107,8 @@ class Deployment:
             self.requests += len(test.requests)
             self._tests.append(test)
         self._found: dict[Difference, DeploymentFinding] = {}
+        # The code of what was found on the status page; None before it is read.
+        self._of_status: str | None = None
 
     def verify(self, rate: float, advance: Progress | None) -> Verification:
         """Send the requests, and compare the responses with the policies.
@@ -137,7 +142,9 @@ class Deployment:
         self._compare(played)
         places = len({test.place for test, _ in played})
         found = tuple(self._found.values())
-        return Verification(found, tuple(self._not_tried), places, client.sent)
+        is_same = {"": True, "other_settings": False}.get(self._of_status or "")
+        same_settings = None if self._of_status is None else is_same
+        return Verification(found, tuple(self._not_tried), places, client.sent, same_settings)
 
     def _compare(self, played: list[tuple[Series, list[Received]]]) -> None:
         # Whether each origin gets the right response where it asks first, so that no cache has one.
@@ -186,10 +193,14 @@ class Deployment:
         fingerprint = known.get("fingerprint")
         place, wanted = f"GET {request.url}", (f"the fingerprint {self._fingerprint}",)
         if got.status != 200 or not isinstance(fingerprint, str):
-            self._add(Difference("no_status"), place, request, _in_words(got), wanted)
+            code, came = "no_status", _in_words(got)
         elif fingerprint != self._fingerprint:
-            came = (f"the fingerprint {shown(fingerprint, 40)}",)
-            self._add(Difference("other_settings"), place, request, came, wanted)
+            code, came = "other_settings", (f"the fingerprint {shown(fingerprint, 40)}",)
+        else:
+            code, came = "", ()
+        if code:
+            self._add(Difference(code), place, request, came, wanted)
+        self._of_status = code
 
     def _add(
         self,
@@ -205,7 +216,10 @@ class Deployment:
             if place not in known.where:
                 self._found[difference] = known._replace(where=(*known.where, place))
             return
-        code, title, cause, change = KINDS[difference.code]
+        kind = KINDS[difference.code]
+        if self._of_status is not None:
+            kind = kind.after_status(self._of_status)
+        code, title, cause, change = kind
         title += f": {difference.subject}" if difference.subject else ""
         sent = [f"{want.method} {want.url}", *(f"{n}: {v}" for n, v in want.request_headers)]
         if difference.code == "mixed_up":

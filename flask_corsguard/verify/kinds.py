@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+_OTHER_POLICY = "; or another policy is deployed"
+_USE_STATUS = re.compile(r" If it (?:is not there|already does), use --status\.")
 
 
 class Kind(NamedTuple):
@@ -19,7 +23,30 @@ class Kind(NamedTuple):
     cause: str
     change: str
 
+    def after_status(self, code: str) -> Kind:
+        """The same once the status page has been read.
 
+        :param code: the code of what was found there, or "" if the settings are the same.
+        """
+        if code:
+            words = f"fix {code} first."
+            change = self.change.replace("use --status.", words).replace(
+                "Use --status, and load the same code and configuration here as there.",
+                f"F{words[1:]}",
+            )
+            return self._replace(change=change)
+        if self.code == "other_decision":
+            return self._replace(cause=_OTHER_STATE, change=_CHECK_STATE)
+        cause = self.cause.replace(_OTHER_POLICY, "")
+        return self._replace(cause=cause, change=_USE_STATUS.sub("", self.change))
+
+
+# Of "other_decision", where the settings are the same.
+_OTHER_STATE = (
+    "The settings are the same, so a source has other rows there or fails, or something in front"
+    " changes Origin."
+)
+_CHECK_STATE = "Compare the sources on the status page with 'flask cors sources' here."
 _ALL = (
     Kind(
         "no_response",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_corsguard.cli.compare import lines
 from flask_corsguard.compare.differences import AppDifference, Comparison
 from tests.cli.command_line import flask, run
 
@@ -116,3 +117,14 @@ def test_errors(arguments: str, message: str) -> None:
     ran = run(f"compare {arguments}")
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
+
+
+@pytest.mark.parametrize(("number", "more"), [(1, ""), (200, ""), (203, "; and 3 more")])
+def test_every_route_is_named(number: int, more: str) -> None:
+    """A change of many routes is read for the one that should not be among them."""
+    routes = tuple(f"GET /{each}" for each in range(number))
+    differing = AppDifference(
+        "wider", "read", "A page can read", "any", routes, (A,), ("",), 9, "fetch()", ("",), ("",)
+    )
+    texts = [line.text for line in lines(Comparison((differing,), (A,), (), number, 9))]
+    assert f"Where: {'; '.join(routes[:200])}{more}" in texts

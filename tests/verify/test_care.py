@@ -15,7 +15,7 @@ import pytest
 import trustme
 from flask import Flask
 
-from flask_corsguard import CorsGuard, __version__
+from flask_corsguard import CorsGuard, __version__, cors
 from flask_corsguard.verify import client
 from tests.cli.command_line import Ran, run
 from tests.listening import in_a_thread
@@ -103,6 +103,72 @@ def test_get_is_sent_to_the_named_paths_alone(shop: Flask) -> None:
     got = {each["PATH_INFO"] for each in recorder.asked if each["REQUEST_METHOD"] == "GET"}
     assert got == {"/items/7", "/ready"}
     assert all("full=1&corsguard-verify=" in url for url in urls(recorder) if "/items/7" in url)
+
+
+def _lose_headers(headers: list[tuple[str, str]]) -> None:
+    headers[:] = [each for each in headers if not each[0].startswith("Access-Control-")]
+
+
+_LOST = (
+    "Have it leave the app's headers alone, and send the policy's headers with everything that it"
+    " serves itself, including errors."
+)
+_SAME = "The settings are the same as here: the fingerprints match.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "same", "change", "names_policy"),
+    [
+        ([], None, f"{_LOST} If it already does, use --status.", True),
+        (["--status", "/ready"], True, _LOST, False),
+        (["--status", "/other"], False, f"{_LOST} If it already does, fix other_settings first.",
+         True),
+        (["--status", "/items/7"], None, f"{_LOST} If it already does, fix no_status first.", True),
+    ],
+    ids=["without", "same", "other", "no status"],
+)  # fmt: skip
+def test_what_the_status_page_says_of_the_other_findings(
+    shop: Flask, options: list[str], same: bool | None, change: str, names_policy: bool
+) -> None:
+    """Whether the settings are the same is said, and no longer advised to find out."""
+    shop.add_url_rule("/other", "other", lambda: {"fingerprint": "0123456789ab"}, methods=["GET"])
+    with in_a_thread(Recorder(shop, _lose_headers)) as url:
+        told = json.loads(verify(url, shop, "--json", *options).out)
+        text = verify(url, shop, *options).out
+    assert told["same_settings"] is same
+    found = next(each for each in told["findings"] if each["code"] == "header_lost")
+    assert found["change"] == change
+    assert ("another policy" in found["cause"]) is names_policy
+    assert (_SAME in text) is (same is True)
+
+
+def test_another_decision_with_the_same_settings(shop: Flask) -> None:
+    """It must be what the fingerprint does not count: a source."""
+    guard, rows = CorsGuard(), list[str]()
+
+    class Rows:
+        name, refresh = "rows", 0.001
+
+        def load(self) -> tuple[None, list[str]]:
+            return None, [*rows]
+
+    def made() -> Flask:
+        app = Flask("shop", static_folder=None)
+        guard.init_app(app)
+        app.add_url_rule("/x", "x", cors(origins=Rows())(lambda: ""))
+        app.add_url_rule("/ready", "ready", lambda: guard.status(app), methods=["GET"])
+        return app
+
+    there = made()
+    there.test_client().get("/x", headers={"Origin": SHOP})  # which reads the rows
+    rows.append(SHOP)
+    with in_a_thread(there) as url:
+        told = json.loads(verify(url, made(), "--status", "/ready", "--json").out)
+    found = next(each for each in told["findings"] if each["code"] == "other_decision")
+    assert "so a source has other rows there" in found["cause"]
+    assert found["change"] == (
+        "Compare the sources on the status page with 'flask cors sources' here."
+    )
 
 
 def test_who_asks(shop: Flask) -> None:
