@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import CorsGuardError, unknown_name
+from flask_corsguard.protocol.fields import MAX_AGE_CHROMIUM, MAX_AGE_LIMIT
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.routing.layers import DEFAULT_SOURCE, Layer
@@ -239,8 +240,9 @@ _ALL = (
         Level.NOTE,
         "Preflights are remembered for less time than max_age says",
         "Nothing is exposed. But max_age promises too much: Chromium remembers a preflight for at"
-        " most 7200 seconds, WebKit for 600; only Firefox remembers it for 86400.",
-        "Set max_age=7200 or less.",
+        f" most {MAX_AGE_CHROMIUM} seconds, WebKit for 600; only Firefox remembers it for"
+        f" {MAX_AGE_LIMIT}.",
+        f"Set max_age={MAX_AGE_CHROMIUM} or less.",
     ),
     Rule(
         "preflights_not_remembered",

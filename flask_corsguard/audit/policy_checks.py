@@ -13,7 +13,12 @@ from flask_corsguard.audit.intended_origins import named_by_strings, patterns_in
 from flask_corsguard.audit.patterns import is_slow
 from flask_corsguard.audit.source_rows import is_unread, source_of_row
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.fields import OriginForm, OriginList, is_insecure_raw
+from flask_corsguard.protocol.fields import (
+    MAX_AGE_CHROMIUM,
+    OriginForm,
+    OriginList,
+    is_insecure_raw,
+)
 from flask_corsguard.protocol.origins import Origin, OriginPattern, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import (
@@ -27,8 +32,6 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.sources.feed import View, views_of
 from flask_corsguard.text import name_of, shown
 
-# The longest that Chromium keeps a preflight, in seconds.
-_LONGEST_KEPT = 7200
 # How many bad rows of a source are named.
 _MOST_BAD = 3
 # How many wildcards of a policy are read one by one.
@@ -80,7 +83,7 @@ class PolicyChecks:
                 " requested method."
             )
             self._add("preflights_not_remembered", message, routes, fields=("origins",))
-        elif (policy.origins or policy.raw_origins) and (policy.max_age or 0) > _LONGEST_KEPT:
+        elif (policy.origins or policy.raw_origins) and (policy.max_age or 0) > MAX_AGE_CHROMIUM:
             message = f"max_age={policy.max_age}."
             self._add("max_age_ignored", message, routes, fields=("max_age",))
         plain = [*filter(is_insecure_raw, policy.raw_origins)]

@@ -67,8 +67,10 @@ _ENFORCE_MEANT: dict[str, Enforce] = {
     **dict.fromkeys(("false", "0", "no", "none"), "off"),
 }
 
-#: The longest max age any browser honours, in seconds (Firefox; Chromium caps at 7200).
+#: The longest max age that any browser honours, in seconds: Firefox.
 MAX_AGE_LIMIT = 86400
+#: The longest that Chromium keeps a preflight, in seconds.
+MAX_AGE_CHROMIUM = 7200
 _SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: The settings of a source that are times, in seconds, with their defaults.
 SOURCE_SECONDS = {"refresh": 1.0, "deadline": 0.2, "stale_after": 300.0}
@@ -622,7 +624,12 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
         return None
     if not 0 <= seconds <= MAX_AGE_LIMIT:
         limit = 0 if seconds < 0 else MAX_AGE_LIMIT
-        message = f"{text_of(value)} is outside 0 to {MAX_AGE_LIMIT} seconds. Write {limit}."
+        write = (
+            f"at most {limit}; Chromium keeps a preflight for at most {MAX_AGE_CHROMIUM}"
+            if limit
+            else "0"
+        )
+        message = f"{text_of(value)} is outside 0 to {MAX_AGE_LIMIT} seconds. Write {write}."
         problems.append(Problem("max_age_range", field, value, message, str(limit)))
         return None
     return int(seconds)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from flask_corsguard.protocol.fields import MAX_AGE_CHROMIUM, MAX_AGE_LIMIT
 from flask_corsguard.protocol.safelist import STANDARD, Safelist
 
 EngineName = Literal["standard", "chromium", "firefox", "webkit"]
@@ -143,7 +144,7 @@ ENGINES: dict[EngineName, Engine] = {
         preflight_mode_everywhere=True,
         cache="latest",
         caches_for_opaque=False,
-        max_age_limit=7200,
+        max_age_limit=MAX_AGE_CHROMIUM,
         max_age_pattern=_SIGNED,
         failure_clears_cache=False,
         origin_lost=frozenset({"navigate", "no-cors"}),
@@ -166,7 +167,7 @@ ENGINES: dict[EngineName, Engine] = {
         sticky_preflight="current",
         preflight_keeps_origin=True,
         cache="literal",
-        max_age_limit=86400,
+        max_age_limit=MAX_AGE_LIMIT,
         max_age_if_invalid=0,
         equal_locations_are_one=True,
         body_headers_come_back=True,
