@@ -625,9 +625,7 @@ def read_max_age(field: str, value: object, problems: Problems) -> int | None:
     if not 0 <= seconds <= MAX_AGE_LIMIT:
         limit = 0 if seconds < 0 else MAX_AGE_LIMIT
         write = (
-            f"at most {limit}; Chromium keeps a preflight for at most {MAX_AGE_CHROMIUM}"
-            if limit
-            else "0"
+            f"{limit}; Chromium keeps a preflight for at most {MAX_AGE_CHROMIUM}" if limit else "0"
         )
         message = f"{text_of(value)} is outside 0 to {MAX_AGE_LIMIT} seconds. Write {write}."
         problems.append(Problem("max_age_range", field, value, message, str(limit)))

@@ -332,7 +332,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"max_age": -1},
      ["max_age: -1 is outside 0 to 86400 seconds. Write 0. [max_age_range]"]),
     ({"max_age": datetime.timedelta(days=2)},
-     ["max_age: datetime.timedelta(days=2) is outside 0 to 86400 seconds. Write at most 86400;"
+     ["max_age: datetime.timedelta(days=2) is outside 0 to 86400 seconds. Write 86400;"
       " Chromium keeps a preflight for at most 7200. [max_age_range]"]),
     ({"max_age": "600"},
      ["max_age: '600' is not a whole number of seconds or a timedelta. Write 600."
