@@ -47,6 +47,11 @@ else:
             "cross_origin": "Write @cors(origins=[...]), or import cross_origin from"
             " flask_corsguard.compat, which takes Flask-CORS's options.",
             "exempt": "Import cors_exempt, and write @cors_exempt above the view.",
+            "FileOrigins": "Write: from flask_corsguard.sources import FileOrigins",
+            "RedisOrigins": "Write: from flask_corsguard.sources import RedisOrigins",
+            "SQLOrigins": "Write: from flask_corsguard.sources import SQLOrigins",
+            "Browser": "Write: from flask_corsguard.testing import Browser",
+            "register": "Write: from flask_corsguard.metrics import register",
         },
     )
 

@@ -82,7 +82,8 @@ def described(error: BaseException) -> str:
         trace = trace.tb_next
     location = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     try:
-        message = str(error)
+        # str() of a KeyError is the key in quotes.
+        message = str(error.args[0] if type(error) is KeyError and error.args else error)
     except SHUTDOWNS:
         raise
     except BaseException:

@@ -396,12 +396,17 @@ def _not_null(change: _Change) -> None:
 
 
 def _fix_check(change: _Change) -> None:
-    compiled = change.policy.compiled
-    if compiled.sources:
-        names = " and ".join(map(source_name, compiled.sources))
+    compiled, detail = change.policy.compiled, change.decision.detail
+    names = [*map(source_name, compiled.sources)]
+    by_failed = [name for name in names if f"by of {name}: " in detail]
+    if by_failed:
         change.elsewhere.append(
-            f"make {names} readable again ('flask cors sources' says what is wrong), or list the"
-            " origin itself in origins"
+            f"fix by of {' and '.join(by_failed)}, so that it returns a value for any request"
+        )
+    elif names:
+        change.elsewhere.append(
+            f"make {' and '.join(names)} readable again ('flask cors sources' says what is wrong),"
+            " or list the origin itself in origins"
         )
     if compiled.allow is not None and compiled.allow.check is not None:
         change.elsewhere.append("fix the callable so that it returns True or False")

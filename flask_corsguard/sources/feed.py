@@ -70,8 +70,10 @@ class View:
             return f"the rows of {feed.name}, which has not been read"
         version = f", version {feed.version}" if feed.version else ""
         rows = "one row" if snapshot.rows == 1 else f"{snapshot.rows:,} rows"
-        whose = "" if feed.by is None else "the request's tenant's origins among "
-        return f"{whose}the {rows} of {feed.name}{version}, {feed.age:.1f} s old"
+        age = f"{version}, {feed.age:.1f} s old"
+        if feed.by is None:
+            return f"the {rows} of {feed.name}{age}"
+        return f"the origins of the request's tenant in {feed.name} ({rows}{age})"
 
     def left_out(self, origin: str) -> str:
         """Why a row with an origin is left out; "" if there is no such row."""

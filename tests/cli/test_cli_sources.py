@@ -168,7 +168,7 @@ def test_nothing_is_sent_or_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 ROWS = "the {} rows of partners, version 7, N s old"
 STRICT, LAX = ROWS.format(2), ROWS.format(3)  # with credentials, and without
-OF_TENANT = "the request's tenant's origins among the 2 rows of tenants, version 7, N s old"
+OF_TENANT = "the origins of the request's tenant in tenants (2 rows, version 7, N s old)"
 MAY = "the origin may read the response"
 FOUND = {
     # URL and origin -> the exit code, and what is found
@@ -203,6 +203,12 @@ def test_check(asked: str) -> None:
     code, found = FOUND[asked]
     assert (ran.code, ran.err) == (code, "")
     assert f"Found: {found}.\n" in in_words(ran)
+
+
+def test_a_by_that_fails_is_what_to_fix() -> None:
+    ran = run(f"check /fails --origin {A}", site())
+    assert "fix by of headers, so that it returns a value for any request" in ran.out
+    assert "readable again" not in ran.out
 
 
 def test_a_preflight_whose_origin_a_source_admits() -> None:
