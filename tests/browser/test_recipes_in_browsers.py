@@ -117,7 +117,7 @@ return [response.headers.get("Content-Disposition"), await (await response.blob(
 
 
 def test_download(browser: Browser, serve: Serve, page: str) -> None:
-    api = serve(app_of("A download", page))
+    api = serve(app_of("A download with its file name", page))
     browser.open(page)
     name, text = browser.run(DOWNLOAD, api)
     assert (name, text) == ("attachment; filename=report.csv", "name,total\nAda,7\n")

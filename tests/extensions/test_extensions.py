@@ -37,7 +37,8 @@ def test_beside(extension: Extension, order: str) -> None:
 
 def test_each_row_of_the_page_is_tested() -> None:
     names = {extension.name for extension in (*EXTENSIONS, *SERVERS)}
-    assert names == {*rows()}
+    # The page has a section about it, whose example is run.
+    assert names == {name for name in rows() if "with cookies" not in name}
     assert names >= QUICK
 
 

@@ -215,7 +215,7 @@ EXPLAINED: dict[str, tuple[str, str | None, str, str]] = {
         "closed",
         "null",
         "GET",
-        "policy 2 of 2.\n  Found: the page has an opaque origin:",
+        "policy 2 of 2.\n  Found: the origin is opaque:",
     ),
     "odd, once for all": ("closed", "ODD:", "GET", "\n  Found: browsers never send an origin like"),
     "the one that failed": ("fails", C, "GET", "Policy: default, policy 2 of 3."),
