@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 CORE := $(wildcard tests/test_*.py) $(addprefix tests/,protocol routing runtime extension testing)
+# What puts decisions and mistakes into words is tested where they arise.
+IN_WORDS := $(addprefix tests/,runtime/test_log.py runtime/test_advice.py cli/test_cli_check.py \
+	cli/test_cli_sources.py extension/test_startup.py)
 DIST ?= dist
 ONCE ?=
 
@@ -20,7 +23,7 @@ test: $(VENV)/.test
 	$(PYTEST) -q -rs -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.coverage
-	$(BIN)/python -m coverage run -m pytest -q tests/protocol
+	$(BIN)/python -m coverage run -m pytest -q tests/protocol $(IN_WORDS)
 	$(BIN)/python -m coverage report --include='flask_corsguard/protocol/*' --fail-under=100
 
 lint: $(VENV)/.lint

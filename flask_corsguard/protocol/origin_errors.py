@@ -446,7 +446,7 @@ def _unregexed(text: str) -> str | None:
     is_shared = is_registry_suffix(host) if label else is_public_suffix(host) or suffix_below(host)
     if (
         not re.match(r"[a-z]+://", source)
-        or re.search(r"\.[*+]|\"", source)
+        or re.search(r"\.[*+]|\"|\{[^0-9]", source)
         or "|" in re.sub(r"\([^()]*\)", "", source)
         or not host
         or is_shared

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from flask_corsguard.errors import PolicyError
 from flask_corsguard.protocol.origin_errors import diagnose
 from flask_corsguard.protocol.origins import parse_pattern
+from flask_corsguard.protocol.policy import Policy
 
 WORDS_FOR_NOBODY = "none nobody False self 'self' same-origin"
 # What is given, the code of each problem, and the suggestion.
@@ -294,3 +296,10 @@ def test_what_is_said_of_a_missing_comma() -> None:
     assert (code, sentence) == (
         "origin_separator", "two origins in one string: the comma between them is missing"
     )  # fmt: skip
+
+
+def test_a_choice_of_many_is_not_listed() -> None:
+    choice = ",".join(f"a{number}" for number in range(30))
+    with pytest.raises(PolicyError) as caught:
+        Policy(origins=[f"https://{{{choice}}}.example.com"])
+    assert "Write" not in str(caught.value)

@@ -523,6 +523,11 @@ def test_an_opaque_origin(
     assert advice == f"{NOT_NULL}{public if is_public else ''}"
 
 
+def test_everybody_but_a_page_over_http_with_credentials() -> None:
+    said = words({"origins": "*"}, ask("http://a.example", names="x-a"), credentials=True)
+    assert "first fix this: " in said
+
+
 def test_an_opaque_origin_that_is_allowed() -> None:
     fields = {"origins": "null", "dangerously_allow_null_origin": True}
     assert words(fields, ask("null", names="x-a"), credentials=True) == (

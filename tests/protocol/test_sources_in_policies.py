@@ -290,6 +290,15 @@ def test_what_to_change(
     ]
 
 
+def test_a_row_that_is_left_out_is_what_to_correct(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy(origins=[PARTNERS])
+    policy.compiled.live = (Rows(),)
+    monkeypatch.setattr(Rows, "left_out", lambda rows, origin: "it has a slash")
+    said = decision_of(policy, "").explain()
+    assert "and its row is left out: it has a slash" in said
+    assert "To allow it: correct its row in partners, or list it in origins" in said
+
+
 def test_sources_in_summaries_and_in_json() -> None:
     """Their name stands for them."""
     policy = Policy(origins=[PARTNERS, customers])
