@@ -240,7 +240,8 @@ def test_a_last_line_that_is_not_finished(
     decision = guard.explain("/", origin=B, app=app)
     assert decision.outcome.name == "REJECTED"
     said = decision.explain()
-    assert f" s old, and its row is left out: {UNFINISHED}.\n" in said
+    end = ")" if tenant else ""
+    assert f" s old{end}, and its row is left out: {UNFINISHED}.\n" in said
     assert f"To allow it: correct its row in FileOrigins {path}, or list it in origins" in said
     row = f"{tenant} {B}".strip()
     (status,) = guard.status(app)["sources"]
