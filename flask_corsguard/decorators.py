@@ -11,7 +11,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
-from typing import Any, NamedTuple, TypeVar, Unpack, cast
+from typing import Any, NamedTuple, Never, TypeVar, Unpack, cast
 
 from flask import Blueprint, request_started
 from flask.app import Flask
@@ -157,6 +157,18 @@ def _without_parentheses(target: object, example: str, *, has_fields: bool) -> s
     return f"cors needs parentheses and something to change, such as {example}"
 
 
+def refuse_more(policies: tuple[object, ...], location: str, caller: str, *before: object) -> None:
+    """Refuse several policies or origins that are not in one list.
+
+    :param before: the arguments before the policy, as they are written.
+    :raises CorsGuardError: with that list.
+    """
+    if len(policies) > 1:
+        meant = fields_meant([*policies]) or text_of([*policies])
+        written = ", ".join([*map(str, before), meant])
+        raise CorsGuardError(f"{location}: give several as one list: {caller}({written})")
+
+
 def make_mark(
     policy: object, fields: PolicyFields, caller: str, location: str, *names: str
 ) -> Mark:
@@ -185,7 +197,7 @@ def make_mark(
 
 
 def cors(
-    policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
+    policy: PolicyForm | None = None, /, *more: Never, **fields: Unpack[PolicyFields]
 ) -> Callable[[Target], Target]:
     """Mark a view function, a view class, one handler method of it, or a blueprint.
 
@@ -198,7 +210,9 @@ def cors(
     :raises PolicyError: if a field is unknown or its value cannot be used.
     :raises CorsGuardError: if there is nothing to mark, or the target is marked already.
     """
-    mark = make_mark(policy, fields, "cors", call_site())
+    location = call_site()
+    refuse_more((policy, *more), location, "cors")
+    mark = make_mark(policy, fields, "cors", location)
 
     def decorate(target: Target) -> Target:
         if mark.location in _returned:

@@ -19,7 +19,7 @@ from flask_corsguard.config import (
     read_arguments,
     read_settings,
 )
-from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark
+from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark, refuse_more
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import logger
 from flask_corsguard.path_prefix import read_prefix, why_no_glob
@@ -106,15 +106,17 @@ class CorsGuard:
         self,
         app: Flask | None = None,
         policy: PolicyForm | None = None,
-        *,
+        *more: Never,
         policies: NamedPolicies | None = None,
         report_only: ReportOnly = None,
         self_origins: str | Iterable[str] = (),
         inspector: bool | None = None,
         **fields: Unpack[PolicyFields],
     ) -> None:
+        location = call_site()
+        refuse_more((policy, *more), location, "CorsGuard", "app")
         self._arguments = read_arguments(
-            policy, fields, policies, report_only, self_origins, inspector, call_site()
+            policy, fields, policies, report_only, self_origins, inspector, location
         )
         self._marks = GuardMarks()
         self._first: list[Callable[[], Any]] = []
@@ -180,7 +182,12 @@ class CorsGuard:
             )
 
     def for_endpoint(
-        self, endpoint: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
+        self,
+        endpoint: str,
+        policy: PolicyForm | None = None,
+        /,
+        *more: Never,
+        **fields: Unpack[PolicyFields],
     ) -> None:
         """Mark a view that you cannot decorate. A mark on the view itself overrides this one.
 
@@ -193,11 +200,17 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_endpoint", endpoint)
+        refuse_more((policy, *more), location, "for_endpoint", repr(endpoint))
         mark = make_mark(policy, fields, "for_endpoint", location, endpoint)
         self._marks.add("endpoint", endpoint, mark)
 
     def for_blueprint(
-        self, name: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
+        self,
+        name: str,
+        policy: PolicyForm | None = None,
+        /,
+        *more: Never,
+        **fields: Unpack[PolicyFields],
     ) -> None:
         """Mark a blueprint that you cannot decorate, such as an extension's, before or after it is
         registered. A mark on the blueprint itself overrides this one.
@@ -212,11 +225,17 @@ class CorsGuard:
         """
         location = call_site()
         _check_strings(location, "for_blueprint", name)
+        refuse_more((policy, *more), location, "for_blueprint", repr(name))
         mark = make_mark(policy, fields, "for_blueprint", location, name)
         self._marks.add("blueprint", name, mark)
 
     def for_path(
-        self, prefix: str, policy: PolicyForm | None = None, /, **fields: Unpack[PolicyFields]
+        self,
+        prefix: str,
+        policy: PolicyForm | None = None,
+        /,
+        *more: Never,
+        **fields: Unpack[PolicyFields],
     ) -> None:
         """Mark everything under a path, 404s included. Whole segments are compared: ``"/api"``
         covers ``/api``, ``/api/`` and ``/api/x``, but not ``/apix``.
@@ -240,6 +259,7 @@ class CorsGuard:
             raise PolicyError(problem._replace(where=location) for problem in problems)
         if isinstance(policy, str) and policy.startswith("/"):
             raise CorsGuardError(f"{location}: for_path takes one path: call it for each of them")
+        refuse_more((policy, *more), location, "for_path", repr(prefix))
         mark = make_mark(policy, fields, "for_path", location, prefix)
         self._marks.add("path", prefix, mark)
 

@@ -249,7 +249,7 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
         left_out = f", and its row is left out: {why}" if why else ""
         said.append(f"{'is' if said else 'the origin is'} not among {live.words()}{left_out}")
     if check is not None:
-        said.append(f"{name_of(check)} returned False")
+        said.append(f"{name_of(check)}() returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
     return f"{words}{_near_miss(decision, policy)}"
 

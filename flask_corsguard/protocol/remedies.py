@@ -93,7 +93,7 @@ def to_allow(decision: Decision, *, credentials: bool = False) -> str:
         return (
             "check the URL, the method and the trailing slash: no route of the app matches this"
             f" request (policy: {set_by(decision)}; it matters only to a page that must read the"
-            " 404)"
+            " error)"
         )
     method = "" if is_speculative else missing_route(decision)
     add_route = f"add a route that accepts {method} at this URL"

@@ -52,8 +52,14 @@ def why_blocked(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
 
     :param exchanges: everything that was sent.
     """
-    if not exchanges or error.block not in POLICY_BLOCKS:
+    if not exchanges:
         return str(error)
+    if error.block not in POLICY_BLOCKS:
+        decision = exchanges[-1].decision
+        if decision is None or not decision.blocked:
+            return str(error)
+        refused = "\n".join(explanation.lines(decision))
+        return f"{error.words(change=False)}\nFlask-CorsGuard refused the request: {refused}"
     return f"{_why(error, exchanges)}{_after_redirect(exchanges)}"
 
 

@@ -887,6 +887,35 @@ def test_what_is_no_policy_of_a_path(policy, fields, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("call", "written"),
+    [
+        (lambda: cors(SHOP, PARTNER), f"cors(origins={[SHOP, PARTNER]})"),
+        (lambda: cors("partners", "public"), "cors(['partners', 'public'])"),
+        (
+            lambda: CorsGuard(Flask(__name__), SHOP, PARTNER, max_age=5),
+            f"CorsGuard(app, origins={[SHOP, PARTNER]})",
+        ),
+        (
+            lambda: CorsGuard().for_path("/x", SHOP, PARTNER),
+            f"for_path('/x', origins={[SHOP, PARTNER]})",
+        ),
+        (
+            lambda: CorsGuard().for_blueprint("api", "partners", "public"),
+            "for_blueprint('api', ['partners', 'public'])",
+        ),
+        (
+            lambda: CorsGuard().for_endpoint("static", SHOP, "*"),
+            f"for_endpoint('static', origins={[SHOP, '*']})",
+        ),
+    ],
+)
+def test_several_that_are_not_in_a_list(call, written):
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        call()
+    assert str(caught.value).endswith(f": give several as one list: {written}")
+
+
 def test_one_function_for_two_routes(app):
     """Each can have its own policy, but not by a mark on the function."""
 

@@ -191,18 +191,18 @@ def test_near_misses(origins: str, origin: str, near: str) -> None:
 @pytest.mark.parametrize(
     ("origins", "found"),
     [
-        ([lambda origin: False], "<lambda> returned False"),
-        ([functools.partial(str.__eq__, "")], "partial returned False"),
+        ([lambda origin: False], "<lambda>() returned False"),
+        ([functools.partial(str.__eq__, "")], "partial() returned False"),
         ([*(f"https://{n}.com" for n in range(10, 15)), refuses],
          "the origin matches none of 'https://10.com', 'https://11.com', 'https://12.com',"
-         " 'https://13.com', 'https://14.com', and refuses returned False"),
+         " 'https://13.com', 'https://14.com', and refuses() returned False"),
         ([*(f"https://{n}.com" for n in range(10, 16)), refuses],
          "the origin matches none of 'https://10.com', 'https://11.com', 'https://12.com',"
-         " 'https://13.com', 'https://14.com' and 1 more, and refuses returned False"),
+         " 'https://13.com', 'https://14.com' and 1 more, and refuses() returned False"),
         (["https://b.com", refuses],
-         "the origin matches none of 'https://b.com', and refuses returned False"),
+         "the origin matches none of 'https://b.com', and refuses() returned False"),
         (["http://a.example.com", refuses],
-         "the origin matches none of 'http://a.example.com', and refuses returned False;"
+         "the origin matches none of 'http://a.example.com', and refuses() returned False;"
          " 'http://a.example.com' would match: only the scheme differs"),
     ],
     ids=["lambda", "partial", "beside five", "beside six", "beside a list", "near"],

@@ -260,7 +260,7 @@ EXPLAINED: dict[str, tuple[list[Any], str | CheckFailedError, str, str]] = {
     ),
     "no row, nor a callable": (
         [PARTNERS, refuses], "",
-        "the origin is not among the 3 rows of partners, and refuses returned False",
+        "the origin is not among the 3 rows of partners, and refuses() returned False",
         f'have refuses return True for "{A}", or list the origin beside it in origins {SET}',
     ),
     "no answer": (

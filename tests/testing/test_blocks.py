@@ -512,3 +512,12 @@ def test_a_rejection_that_is_not_what_stopped_it():
     for response in (browser.submit(f"{API}/"), browser.send_beacon(f"{API}/", "x")):
         assert response.exchanges[0].decision.outcome is Outcome.REJECTED
         assert "origins" not in response.why
+
+
+def test_a_form_that_the_guard_refused():
+    """Nobody reads the response of a form, so that it was not carried out is what counts."""
+    browser = Browser(guarded(origins=SHOP, enforce="unsafe"), "https://evil.example")
+    for response in (browser.submit(f"{API}/"), browser.send_beacon(f"{API}/", "x")):
+        found = f"Flask-CorsGuard refused the request: POST / from '{browser.page}': refused ("
+        assert found in response.why
+        assert f'origins=["{SHOP}", "{browser.page}"]' in response.why
