@@ -143,7 +143,7 @@ _ALL = (
         "A wildcard covers other people's sites",
         "Anybody can register or rent a name under that suffix, and a page there can read the"
         f" responses, {_ACTING}.",
-        "Name the site: 'https://*.your-site.github.io' instead of 'https://*.github.io'. For"
+        "List your own: 'https://your-site.github.io' instead of 'https://*.github.io'. For"
         " preview deployments, use a domain of your own; or accept this finding if no user signs"
         " in.",
     ),

@@ -441,8 +441,11 @@ def _is_refused_anyway(pattern: OriginPattern) -> bool:
 def _name_the_site(pattern: OriginPattern, suffix: str, otherwise: str = "") -> str:
     from flask_corsguard.protocol.origin_errors import spans_registry
 
-    if pattern.in_label and not spans_registry(pattern):
-        return f"List each host{otherwise}"
+    if not spans_registry(pattern, whole_labels=True):
+        # Most services give a site one name, and none below it.
+        covered = pattern._replace(origin=pattern.origin._replace(host=suffix))
+        example = f", such as '{covered.example('your-site')}'"
+        return f"List each host{otherwise if pattern.in_label else example}"
     host = f"your-site.{suffix}"
     if is_public_suffix(host):  # by a rule such as *.ck
         host = f"your-site.any.{suffix}"

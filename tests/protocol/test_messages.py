@@ -388,13 +388,13 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " dangerously_allow_public_suffixes=True. [credentials_public_suffix]"]),
     ({"origins": "https://*.amazonaws.com", "allow_credentials": True},
      ["origins: 'https://*.amazonaws.com' with allow_credentials=True: anybody can register a"
-      " name under 's3.amazonaws.com' and act as the user. Name the site, such as"
-      " 'https://*.your-site.s3.amazonaws.com', or set dangerously_allow_public_suffixes=True."
+      " name under 's3.amazonaws.com' and act as the user. List each host, such as"
+      " 'https://your-site.s3.amazonaws.com', or set dangerously_allow_public_suffixes=True."
       " [credentials_public_suffix]"]),
     ({"origins": "https://*.amazonaws.com:*", "enforce": "unsafe"},
      ["origins: 'https://*.amazonaws.com:*' with enforce='unsafe': anybody can register a name"
-      " under 's3.amazonaws.com', so nobody is kept out. Name the site, such as"
-      " 'https://*.your-site.s3.amazonaws.com:*', or set dangerously_allow_public_suffixes=True."
+      " under 's3.amazonaws.com', so nobody is kept out. List each host, such as"
+      " 'https://your-site.s3.amazonaws.com', or set dangerously_allow_public_suffixes=True."
       " [enforce_public_suffix]"]),
     ({"origins": "ws://a.com", "allow_credentials": True},
      ["origins: 'ws://a.com' with allow_credentials=True: whoever controls the network in"
