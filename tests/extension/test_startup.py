@@ -95,14 +95,30 @@ def test_init_app_of_the_current_app(app):
         CorsGuard(current_app)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "fields"),
-    [((), {"origins": SHOP}), ((Policy(),), {}), ((SHOP,), {})],
-    ids=["fields", "policy", "origin"],
-)
-def test_init_app_takes_no_policy(app, arguments, fields):
-    with pytest.raises(CorsGuardError, match=r"the constructor, CorsGuard\(origins.*app\.config"):
+INIT_APP = {
+    "fields": (
+        (),
+        {"origins": [SHOP], "max_age": 60},
+        f"origins=['{SHOP}'], max_age=60",
+        "CORSGUARD_ORIGINS and CORSGUARD_MAX_AGE",
+    ),
+    "policy": ((Policy(),), {}, "policy=Policy()", "CORSGUARD_ORIGINS"),
+    "origin": ((SHOP,), {}, f"origins='{SHOP}'", "CORSGUARD_ORIGINS"),
+    "nothing": ((None,), {}, "origins=[...]", "CORSGUARD_ORIGINS"),
+    "of Flask-CORS": ((), {"resources": {}}, "resources={}", "CORSGUARD_ORIGINS"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "fields", "given", "keys"), INIT_APP.values(), ids=INIT_APP)
+def test_init_app_takes_no_policy(app, arguments, fields, given, keys):
+    with pytest.raises(CorsGuardError) as caught:
         CorsGuard().init_app(app, *arguments, **fields)
+    location, _, words = str(caught.value).partition(": ")
+    assert location.startswith("tests/extension/test_startup.py:")
+    assert words == (
+        f"init_app() takes only the app. Write CorsGuard({given}) where the guard is made, or set"
+        f" {keys} in app.config."
+    )
 
 
 # What OpenTelemetry's FlaskInstrumentor().instrument() does to the package.
