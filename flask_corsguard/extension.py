@@ -343,6 +343,7 @@ class CorsGuard:
         state = self._state(app)
         state.put_in_force(f"guard.prepare() at {call_site()}")
         state.load_required_sources()
+        state.log.say_if_disabled()
         for name in _LOADED_LATER:
             import_string(name)
         for mark in unrouted_marks(state.app):

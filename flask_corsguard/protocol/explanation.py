@@ -117,7 +117,8 @@ def _log_details(decision: Decision) -> Iterator[str]:
         yield found(decision)
         return
     if reason is Reason.HEADERS_NOT_ALLOWED:
-        yield f"not allowed: {_named(refused_headers(decision), _LONGEST_IN_LOG)}"
+        named = _named(refused_headers(decision), _LONGEST_IN_LOG)
+        yield f"not allowed: {named}{_star_is_less(decision, policy)}"
     if _is_of_routes(decision):
         yield _methods(decision, policy)
     elif method := missing_route(decision):
@@ -319,10 +320,14 @@ def _named(names: Sequence[str], limit: int = 200) -> str:
 def _headers(decision: Decision, policy: Policy) -> str:
     named = _named(refused_headers(decision))
     listed = ", ".join(policy.allow_headers[: 2 * MOST_SHOWN]) or "none"
-    star = ""
-    if policy.compiled.any_header and "authorization" in decision.request_headers:
-        star = " ('*' never covers Authorization)"
+    star = _star_is_less(decision, policy)
     return f"the page wants to send {named}; the policy allows {listed}{star}"
+
+
+def _star_is_less(decision: Decision, policy: Policy) -> str:
+    """What ``"*"`` in ``allow_headers`` does not cover, in words; "" if nothing is left out."""
+    is_less = policy.compiled.any_header and "authorization" in refused_headers(decision)
+    return " ('*' never covers Authorization)" if is_less else ""
 
 
 def _check_failed(_decision: Decision, policy: Policy) -> str:
