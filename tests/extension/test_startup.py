@@ -136,7 +136,12 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_SELF_ORIGIN", SHOP, "unknown_key", "CORSGUARD_SELF_ORIGINS"),
         ("CORSGUARD_LOG_REJECTION", True, "unknown_key", "CORSGUARD_LOG_REJECTIONS"),
         ("CORSGUARD_SUPPORTS_CREDENTIALS", True, "unknown_key", "CORSGUARD_ALLOW_CREDENTIALS"),
-        ("CORSGUARD_RESOURCES", {}, "unknown_key", "Mark blueprints and views"),
+        (
+            "CORSGUARD_RESOURCES",
+            {},
+            "unknown_key",
+            "Write CORSGUARD_PATHS = {'/api': {'origins': [...]}}.",
+        ),
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
