@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
+_NO_ORIGINS = "neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins"
 # The most characters of a requested header's name in the log.
 _LONGEST_IN_LOG = 60
 # Names of this machine that a page may be opened under.
@@ -111,11 +112,14 @@ def _log_details(decision: Decision) -> Iterator[str]:
     """What the log says beyond the reason and the policy."""
     reason, policy = decision.reason, decision.policy
     assert policy is not None
-    if decision.endpoint is None and not decision.in_front:
+    is_unrouted = decision.endpoint is None and not decision.in_front
+    if is_unrouted:
         yield "no route matches"
     if reason is Reason.ORIGIN_CHECK_FAILED:
         yield found(decision)
         return
+    if reason is Reason.ORIGIN_NOT_ALLOWED and _has_no_origins(decision) and not is_unrouted:
+        yield _NO_ORIGINS
     if reason is Reason.HEADERS_NOT_ALLOWED:
         named = _named(refused_headers(decision), _LONGEST_IN_LOG)
         yield f"not allowed: {named}{_star_is_less(decision, policy)}"
@@ -252,7 +256,15 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
     if check is not None:
         said.append(f"{name_of(check)}() returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
+    if _has_no_origins(decision):
+        words += f": {_NO_ORIGINS}"
     return f"{words}{_near_miss(decision, policy)}"
+
+
+def _has_no_origins(decision: Decision) -> bool:
+    """Whether it decides because nobody has set anything, as when Flask does not read the key."""
+    lists = [each for policy in decision.policies for each in (policy.origins, policy.raw_origins)]
+    return decision.policy_source == "default" and not any(lists)
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:

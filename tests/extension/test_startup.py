@@ -152,7 +152,12 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_SELF_ORIGIN", SHOP, "unknown_key", "CORSGUARD_SELF_ORIGINS"),
         ("CORSGUARD_LOG_REJECTION", True, "unknown_key", "CORSGUARD_LOG_REJECTIONS"),
         ("CORSGUARD_SUPPORTS_CREDENTIALS", True, "unknown_key", "CORSGUARD_ALLOW_CREDENTIALS"),
-        ("CORSGUARD_RESOURCES", {}, "unknown_key", "Mark blueprints and views"),
+        (
+            "CORSGUARD_RESOURCES",
+            {},
+            "unknown_key",
+            "Write CORSGUARD_PATHS = {'/api': {'origins': [...]}}.",
+        ),
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
@@ -369,7 +374,8 @@ def test_a_key_that_is_set_after_it_was_read(app, change, ask):
     )  # fmt: skip
     assert problem.message == (
         "it was set after init_app() had read app.config, so it has no effect. Set it before"
-        " CorsGuard(app), or before guard.init_app(app), in tests too."
+        " CorsGuard(app), or before guard.init_app(app), in tests too; or call"
+        " guard.reconfigure(enforce=...) instead."
     )
 
 
@@ -656,6 +662,11 @@ OF_FLASK_CORS = {
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
         "CORS_RESOURCES in app.config (set CORSGUARD_PATHS instead)",
     ),
+    "a switch of Django's": (
+        {}, {"CORS_ALLOW_ALL_ORIGINS": True}, {},
+        "CORS_ALLOW_ALL_ORIGINS in app.config (set CORSGUARD_ORIGINS instead)",
+    ),
+    "a switch that is off": ({}, {"CORS_ORIGIN_ALLOW_ALL": False}, {}, ""),
     "beside an argument": ({"origins": PARTNER}, {"CORS_ORIGINS": SHOP}, {}, ""),
     "beside a policy": ({"policy": Policy()}, {"CORS_ORIGINS": SHOP}, {}, ""),
     "beside the guard's key": ({}, {"CORS_ORIGINS": SHOP, "CORSGUARD_ORIGINS": PARTNER}, {}, ""),

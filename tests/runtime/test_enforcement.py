@@ -867,7 +867,7 @@ def test_every_request_is_looked_at_anew(app, http):
         ("https://pr-*.github.io", {"enforce": "unsafe"}, "enforce_public_suffix"),
         ("moz-extension://*", {"enforce": "report"}, "enforce_any_host"),
         ("https://pr-*.co.uk", {}, "origin_wildcard"),
-        ("file://", {}, "origin_no_host origin_scheme"),
+        ("file://", {}, "origin_scheme"),
     ],
     ids=lambda value: "callable" if callable(value) else None,
 )

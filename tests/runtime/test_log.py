@@ -129,6 +129,20 @@ def test_a_missing_route_and_what_shows_another_site(app, http, log_lines):
     assert "; no route matches; browsers do not block WebSocket" in log_lines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_said"),
+    [({}, True), ({"origins": []}, True), ({"origins": SHOP}, False), ({"policy": "one"}, False)],
+    ids=str,
+)
+def test_a_policy_for_which_nothing_sets_origins(site, http, log_lines, arguments, is_said):
+    """As when Flask does not read a key, because it is not in capitals."""
+    CorsGuard(site, policies={"one": {"origins": SHOP}}, **arguments)
+    http.send(site, "/", PARTNER)
+    (line,) = log_lines()
+    end = "; neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins."
+    assert line.endswith(end) == is_said
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_one_template_for_each_reason(shop, http, caplog, debug):
     """What groups lines by their template, as Sentry does, groups them by reason."""
