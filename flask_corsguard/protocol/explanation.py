@@ -120,6 +120,8 @@ def _log_details(decision: Decision) -> Iterator[str]:
         return
     if reason is Reason.ORIGIN_NOT_ALLOWED and _has_no_origins(decision) and not is_unrouted:
         yield _NO_ORIGINS
+    if reason is Reason.CROSS_SITE_REQUEST and policy.origins == "*":
+        yield f"origins='*' only lets pages read, and enforce={policy.enforce!r} refuses the rest"
     if reason is Reason.HEADERS_NOT_ALLOWED:
         named = _named(refused_headers(decision), _LONGEST_IN_LOG)
         yield f"not allowed: {named}{_star_is_less(decision, policy)}"
