@@ -123,7 +123,8 @@ def evidence(environ: dict[str, Any]) -> str:
 def _if_it_is_own(environ: dict[str, Any]) -> str:
     """What to do if the page is one of the app's own, in words."""
     text: str = environ.get("HTTP_ORIGIN", "")
-    is_origin = parse_origin(text) is not None  # then it is safe to print
+    # A parsed origin is safe to print.
+    is_origin = text.startswith(("http://", "https://")) and parse_origin(text) is not None
     what = f"{text} is this app itself" if is_origin else "that is wrong"
     listed = f'["{text}"]' if is_origin else "[...]"
     before: dict[str, Any] | None = environ.get("werkzeug.proxy_fix.orig")

@@ -318,6 +318,12 @@ OWN_IN_DOUBT = {
         {},
         f"(if that is wrong, write CorsGuard(app, self_origins=[...]){SEND_AND_FIX}).",
     ),
+    "no website": (
+        "ftp://x",
+        None,
+        {},
+        f"(if that is wrong, write CorsGuard(app, self_origins=[...]){SEND_AND_FIX}).",
+    ),
     "no header": (
         EVIL,
         1,
