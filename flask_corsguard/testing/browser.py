@@ -14,7 +14,7 @@ from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
 from flask_corsguard.protocol.safelist import FORM_TYPES
-from flask_corsguard.testing.advice import cookies_not_kept
+from flask_corsguard.testing.advice import cookies_lost
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
@@ -253,7 +253,7 @@ class Browser:
             question,
             tuple(request.exchanges),
             readable=True,
-            why="\n".join(filter(None, [headers.missed, cookies_not_kept(request)])),
+            why="\n".join(filter(None, [headers.missed, cookies_lost(request)])),
             type=request.tainting,
             status=last.status,
             url=last.url,
