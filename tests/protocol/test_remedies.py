@@ -18,6 +18,7 @@ from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.remedies import (
     set_by,
     to_allow,
+    to_expose,
     to_refuse,
     to_send_credentials,
 )
@@ -661,6 +662,11 @@ def test_a_page_that_is_allowed_but_for_credentials() -> None:
     decision = decide(Policy(origins=A), ask(), HERE)
     assert decision.outcome is Outcome.ALLOWED
     assert to_send_credentials(decision) == f"allow_credentials=True {SET}"
+
+
+def test_to_expose_a_header() -> None:
+    decision = decide(Policy(origins=A, expose_headers=["ETag"]), ask(), HERE)
+    assert to_expose(decision, ["X-Total"]) == f'expose_headers=["ETag", "X-Total"] {SET}'
 
 
 # Refusing a handshake
