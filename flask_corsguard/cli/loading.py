@@ -12,7 +12,7 @@ from flask.cli import NoAppException, ScriptInfo
 
 from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.errors import CorsGuardError
-from flask_corsguard.routing.layers import unrouted_marks
+from flask_corsguard.routing.mark_checks import unrouted_marks
 from flask_corsguard.runtime.state import AppState, app_context, state_of
 from flask_corsguard.text import described, printable, without_traceback
 
