@@ -76,7 +76,7 @@ def hidden_marks(app: Flask, of: str | None = None) -> Iterator[HiddenMark]:
                 is_known = any(found.mark.says_the_same(mark) for mark in known)
                 if not (is_known or _is_registered(inner, app)):
                     known.append(found.mark)
-                    message = _why_hidden(found.mark, reached[0].rule, view, inner)
+                    message = _why_hidden(app, reached[0], inner, found)
                     yield HiddenMark(endpoint, found, message)
 
 
@@ -100,25 +100,34 @@ def _marked_at(function: object) -> Iterator[Marked]:
     yield from filter(None, map(marked, (function, *classes)))
 
 
-def _why_hidden(mark: Mark, rule: str, view: object, inner: object) -> str:
+def _why_hidden(app: Flask, rule: Rule, inner: object, found: Marked) -> str:
     """What hides a mark, and what to do."""
-    hiding, parameter = view, "f"
+    view = app.view_functions.get(rule.endpoint)
+    hiding, parameter = _hiding(view, inner)
+    if isinstance(hiding, FunctionType) and not parameter:  # a method that handles no request
+        return _why_unrouted(app, found)
+    change = "Call functools.update_wrapper(self, f) in its __init__()"
+    if name_of(hiding).endswith("<lambda>"):
+        change = f"Write functools.wraps({parameter})(...) around it"
+    elif parameter:
+        change = f"Write @functools.wraps({parameter}) above it"
+    place = f" ({where})" if (where := location_of(hiding)) else ""
+    is_of_class = view_class_of(view) is not None or hasattr(inner, "view_class")
+    below = "" if is_of_class else f", or put {found.mark.decorator} directly below the route"
+    return (
+        f"{found.mark.decorator} at {found.mark.location} does not reach the view of {rule.rule}:"
+        f" {name_of(hiding)}{place} hides it. {change}{below}."
+    )
+
+
+def _hiding(view: object, inner: object) -> tuple[object, str]:
+    """The function that holds *inner*, with the name of the variable that does; or the view."""
     for each in functions_of(view):
         if isinstance(each, FunctionType) and each is not inner:
-            name = next((name for name, value in named_cells(each) if value is inner), None)
-            if name is not None:
-                hiding, parameter = each, name
-                break
-    place = f" ({where})" if (where := location_of(hiding)) else ""
-    change = f"Write @functools.wraps({parameter}) above it"
-    if not isinstance(hiding, FunctionType):
-        change = "Call functools.update_wrapper(self, f) in its __init__()"
-    is_of_class = view_class_of(view) is not None or hasattr(inner, "view_class")
-    below = "" if is_of_class else f", or put {mark.decorator} directly below the route"
-    return (
-        f"{mark.decorator} at {mark.location} does not reach the view of {rule}: {name_of(hiding)}"
-        f"{place} hides it. {change}{below}."
-    )
+            for name, value in named_cells(each):
+                if value is inner:
+                    return each, name
+    return view, ""
 
 
 def noting_hidden_mark(app: Flask, decision: Decision) -> Decision:
