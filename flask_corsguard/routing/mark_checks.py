@@ -308,9 +308,10 @@ def unaccepted_methods(app: Flask, routes: Iterable[Route]) -> Iterator[tuple[Ro
         if any(rule.methods is None for rule in rules):
             continue
         accepted = {method for rule in rules for method in rule.methods or ()}
+        named = mark.fields["methods"]  # or None, or "*"
         missing = [
             method
-            for method in cast("Iterable[str]", mark.fields["methods"] or ())
+            for method in (cast("tuple[str, ...]", named) if isinstance(named, tuple) else ())
             if method not in accepted and method not in _NOT_FOR_POLICIES
         ]
         if missing:

@@ -778,6 +778,8 @@ METHODS = {
     "accepted": ({"/a": ["GET", "PUT"]}, ["PUT"], ""),
     "accepted by another rule of the view": ({"/a": ["GET"], "/b": ["PUT"]}, ["PUT"], ""),
     "accepted by another view": ({"/other/<n>": ["GET"]}, ["PUT"], ""),
+    "any": ({"/a": ["GET"]}, "*", ""),
+    "those of the routes": ({"/a": ["GET"]}, None, ""),
     "never in need of a policy": ({"/a": ["GET"]}, ["GET", "POST", "OPTIONS"], ""),
 }
 
