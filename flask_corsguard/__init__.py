@@ -52,6 +52,8 @@ else:
             "SQLOrigins": "Write: from flask_corsguard.sources import SQLOrigins",
             "Browser": "Write: from flask_corsguard.testing import Browser",
             "register": "Write: from flask_corsguard.metrics import register",
+            "app": "If it is in a file of your own, rename it: its name is this package's.",
+            "create_app": "If it is in a file of your own, rename it: its name is this package's.",
         },
     )
 

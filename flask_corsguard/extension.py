@@ -27,7 +27,7 @@ from flask_corsguard.path_prefix import read_prefix, why_no_glob
 from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import is_asynchronous
-from flask_corsguard.protocol.policy import Policy, PolicyFields, fields_meant
+from flask_corsguard.protocol.policy import FIELDS, Policy, PolicyFields, fields_meant
 from flask_corsguard.routing.layers import FileMark, GuardMarks
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.counts import DecisionKind
@@ -132,9 +132,11 @@ class CorsGuard:
         :raises CorsGuardError: if the app is guarded already, or has served a request.
         """
         if unnamed or fields:
+            given = _written(unnamed, fields)
+            keys = " and ".join(f"CORSGUARD_{name.upper()}" for name in fields if name in FIELDS)
             raise CorsGuardError(
-                "init_app() takes only the app. Give fields and policies to the constructor,"
-                " CorsGuard(origins=[...]), or set them in app.config, such as CORSGUARD_ORIGINS"
+                f"{call_site()}: init_app() takes only the app. Write CorsGuard({given}) where the"
+                f" guard is made, or set {keys or 'CORSGUARD_ORIGINS'} in app.config."
             )
         if isinstance(app, LocalProxy):
             raise CorsGuardError(
@@ -340,6 +342,7 @@ class CorsGuard:
         state = self._state(app)
         state.put_in_force(f"guard.prepare() at {call_site()}")
         state.load_required_sources()
+        state.log.say_if_disabled()
         for name in _LOADED_LATER:
             import_string(name)
         _warn_of_marks(state)
@@ -576,6 +579,15 @@ def _warn_of_marks(state: AppState) -> None:
     for prefix, _, message in paths_without_routes(table):
         if not is_served_in_front(state, prefix):
             warn("paths that cover no route", prefix, message)
+
+
+def _written(unnamed: Iterable[object], fields: Mapping[str, object]) -> str:
+    """Arguments of the constructor, as they are written."""
+    named = [f"{name}={text_of(value)}" for name, value in fields.items()]
+    policies = [
+        fields_meant(value) or f"policy={text_of(value)}" for value in unnamed if value is not None
+    ]
+    return ", ".join([*policies, *named]) or "origins=[...]"
 
 
 def _instead_of(thing: object) -> str:

@@ -4,22 +4,23 @@ read."""
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import math
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 from weakref import WeakSet
 
 from flask.app import Flask
 
-from flask_corsguard.errors import Problem, in_words, is_shutdown
+from flask_corsguard.errors import CorsGuardError, Problem, in_words, is_shutdown
 from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import is_forbidden_request_header, is_token
 from flask_corsguard.protocol.lists import source_name
-from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Reason
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
@@ -35,8 +36,8 @@ QUIET_SECONDS = 60.0
 MOST_LINES = 60
 #: How many different lines are remembered.
 MOST_REMEMBERED = 1024
-# How many pairs of a page and a server are named that exchange no cookies.
-_MOST_PAIRS = 20
+# How many characters of a list of header names are read for advice.
+_LONGEST_LIST = 200
 
 
 class LeftOut(NamedTuple):
@@ -232,7 +233,7 @@ class GuardLog:
         # Failures have a limit of their own, so that a flood of rejections cannot hide them.
         self._failures = RateLimit()
         self._warned: set[str | None] = set()
-        self._apart: set[tuple[str, str]] = set()
+        self._said: dict[str, set[Hashable]] = {}
         _at_exit.add(self)
 
     @property
@@ -328,41 +329,49 @@ class GuardLog:
             why,
         )
 
-    def own_headers(self, endpoint: str | None, names: Iterable[str], who: str = "the app") -> None:
+    def own_headers(
+        self, endpoint: str | None, replaced: Mapping[str, str], who: str = "the app"
+    ) -> None:
         """Write, once for each endpoint, that other code sets headers that the guard writes.
 
+        :param replaced: the headers.
         :param who: the code that sets them.
         """
         if endpoint not in self._warned:
             self._warned.add(endpoint)
-            listed = ", ".join(sorted(map(shown, names)))
-            is_app = who == "the app"
             other = ", or leave the path out of paths"
-            if is_app:  # nothing can be marked where there is no route
-                other = ", or mark the view with cors_exempt" if endpoint else ""
+            if who == "the app":  # nothing can be marked where there is no route
+                other = _mark_instead(replaced) if endpoint else ""
+            them = "it" if len(replaced) == 1 else "them"
             self._write(
                 logging.WARNING,
-                "%s: %s sets %s itself; the guard has replaced or removed it. Take it out of"
-                " the code%s.",
+                f"%s: %s sets %s itself; the guard has replaced or removed {them}. Take {them} out"
+                " of the code%s.",
                 _place(endpoint),
                 who,
-                listed,
+                ", ".join(sorted(map(shown, replaced))),
                 other,
             )
 
-    def without_cookies(self, page: str, server: str, policy: Policy) -> None:
-        """Write, once for each pair, that a page and a server on this machine exchange no cookies.
+    def once(self, kind: str, about: Hashable, text: str) -> None:
+        """Write a warning once for each thing that it is about, and about :data:`MOST_LINES`
+        things of a kind."""
+        said = self._said.setdefault(kind, set())
+        if about not in said and len(said) < MOST_LINES:
+            said.add(about)
+            self._write(logging.WARNING, "%s.", text)
 
-        :param page: the page's origin.
-        :param server: the server's origin.
-        :param policy: the policy that allows the page.
-        """
-        if (page, server) not in self._apart and len(self._apart) < _MOST_PAIRS:
-            from flask_corsguard.protocol.explanation import without_cookies
-
-            if why := without_cookies(page, server, policy):
-                self._apart.add((page, server))
-                self._write(logging.WARNING, "%s.", why)
+    def say_if_disabled(self) -> None:
+        """Say once that this log writes nothing. The root logger says it: dictConfig() disables
+        every other logger that exists, the app's too."""
+        if logger.disabled and "disabled" not in self._said:
+            self._said["disabled"] = set()
+            self._write(
+                logging.WARNING,
+                "the logger flask_corsguard is disabled, so rejections are not logged. Add"
+                " 'disable_existing_loggers': False to the dictConfig.",
+                to=logging.getLogger(),
+            )
 
     def own_response_failed(self, error: BaseException | None) -> None:
         """Write which of the app's functions failed on the guard's own response."""
@@ -379,12 +388,14 @@ class GuardLog:
 
     def exception_left(self, path: str, error: BaseException) -> None:
         """Write that no hook could write headers, because an exception has left the app."""
+        if isinstance(error, CorsGuardError):
+            return  # its traceback says everything
         self.notice(
             ("exceptions that leave the app", path),
-            "%s raised %s, and the app let the exception through, as it does in debug mode, with"
-            " TESTING or PROPAGATE_EXCEPTIONS, and in teardown functions. Whatever responds now,"
-            " such as Werkzeug's debugger, sends no CORS headers, so the browser reports a CORS"
-            " error.",
+            "the request for %s raised %s, and the app let the exception through, as it does in"
+            " debug mode, with TESTING or PROPAGATE_EXCEPTIONS, and in teardown functions. Whatever"
+            " responds now, such as Werkzeug's debugger, sends no CORS headers, so the browser"
+            " reports a CORS error.",
             shown(path),
             described(error),
         )
@@ -481,10 +492,10 @@ class GuardLog:
             self._write(logging.WARNING, "%s: %d more %s left out.", _named(subject), count, lines)
 
     @staticmethod
-    def _write(level: int, text: str, *values: object) -> None:
+    def _write(level: int, text: str, *values: object, to: logging.Logger = logger) -> None:
         # A log handler that fails must not make the request fail.
         try:
-            logger.log(level, text, *values)
+            to.log(level, text, *values)
         except BaseException as error:
             if is_shutdown(error):
                 raise
@@ -496,6 +507,26 @@ def _was(number: int) -> str:
 
 def _place(endpoint: str | None) -> str:
     return f"endpoint {endpoint}" if endpoint else "a URL without a route"
+
+
+def _mark_instead(headers: Mapping[str, str]) -> str:
+    """What a view may need instead of the headers that it sets itself, in words."""
+    values = {name.lower(): value for name, value in headers.items()}
+    if values.get("access-control-allow-origin") != "*":
+        return ". If the view needs a policy of its own, mark it with @cors(origins=[...])"
+    given = values.get("access-control-allow-headers", "")[:_LONGEST_LIST]
+    names = [name for part in given.split(",") if _can_be_sent(name := part.strip())]
+    # The names may be those that the request asked for.
+    allowed = '"*"' if "*" in names else json.dumps(names)
+    fields = f", allow_headers={allowed}" if names else ""
+    return (
+        f'. If everybody may read the view, mark it with @cors(origins="*", allow_credentials=False'
+        f"{fields}); otherwise with @cors(origins=[...])"
+    )
+
+
+def _can_be_sent(name: str) -> bool:
+    return is_token(name) and not is_forbidden_request_header(name.lower())
 
 
 def _named(subject: Hashable) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import weakref
 from collections.abc import Callable
+from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
 from blinker import ANY, NamedSignal
 from flask.app import Flask
 from werkzeug.local import LocalProxy
 
+from flask_corsguard.decorators import from_here
 from flask_corsguard.errors import CorsGuardError, is_shutdown
-from flask_corsguard.logging import GuardLog
+from flask_corsguard.logging import GuardLog, logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.text import name_of, text_of
@@ -24,19 +28,48 @@ _SPECULATIVE, _UNENFORCED, _ALLOWED = Reason.SPECULATIVE, Outcome.UNENFORCED, Ou
 
 
 class _AppSignal(NamedSignal):
-    """A signal whose sender is an app. To a receiver of any other sender, nothing is ever sent."""
+    """A signal whose sender is an app. To a receiver of any other sender, nothing is ever sent.
+
+    :ivar sent: how many times it was sent while it had receivers.
+    """
+
+    sent = 0
 
     def connect(self, receiver: _Receiver, sender: Any = ANY, weak: bool = True) -> _Receiver:
-        """Connect *receiver*, as with every signal.
+        """Connect *receiver*, as with every signal. One that is freed before it was ever called, as
+        those are that an app factory defines and connects, is logged.
 
         :raises CorsGuardError: if *sender* is not a Flask app.
         """
         if sender is ANY or (isinstance(sender, Flask) and not isinstance(sender, LocalProxy)):
-            return super().connect(receiver, sender, weak)
+            super().connect(receiver, sender, weak)
+            function: object = receiver
+            code = function.__code__ if weak and isinstance(function, FunctionType) else None
+            if code and "<" in code.co_qualname:  # a lambda, or inside another function
+                # Called before blinker's own callback, which was registered before it
+                # (https://docs.python.org/3/library/weakref.html#weakref.ref).
+                freed = weakref.finalize(
+                    receiver, self._tell_of_freed, id(receiver), code, self.sent
+                )
+                freed.atexit = False
+            return receiver
         raise CorsGuardError(
             f"the sender of {self.name} is the Flask app itself, not {text_of(sender)}. Write"
             " connect_via(app), or connect for every app"
         )
+
+    def _tell_of_freed(self, receiver: int, code: CodeType, sent: int) -> None:
+        if receiver in self.receivers and self.sent == sent and not sys.is_finalizing():
+            logger.warning(
+                "The receiver %s (%s) of the signal %s is never called: signals hold their"
+                " receivers weakly, and nothing else holds it. Write"
+                " @%s.connect_via(app), or connect(%s, weak=False).",
+                code.co_qualname,
+                from_here(f"{code.co_filename}:{code.co_firstlineno}"),
+                self.name,
+                self.name.replace("-", "_"),
+                code.co_name,
+            )
 
 
 origin_rejected = _AppSignal("origin-rejected")
@@ -85,7 +118,7 @@ def announce(app: Flask, decision: Decision, log: GuardLog) -> None:
         send(origin_allowed, app, log, decision=decision)
 
 
-def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> None:
+def send(signal: _AppSignal, app: Flask, log: GuardLog, **values: object) -> None:
     """Call every receiver. If one raises an exception, that is logged; the others still run."""
     if signal.is_muted or not signal.receivers:
         return
@@ -94,6 +127,7 @@ def send(signal: NamedSignal, app: Flask, log: GuardLog, **values: object) -> No
     except RuntimeError as error:
         log.failure(f"looking for receivers of the signal {signal.name}", error)
         return
+    signal.sent += 1
     for receiver in receivers:
         try:
             app.ensure_sync(receiver)(app, **values)

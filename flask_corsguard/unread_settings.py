@@ -118,7 +118,7 @@ class Reading:
             ):
                 message = (
                     f"it was {how} after init_app() had read app.config, so it has no effect."
-                    f" {what} {_IN_TIME}, in tests too."
+                    f" {what} {_IN_TIME}, in tests too{_unless_reconfigured(name)}."
                 )
                 yield Problem("late_setting", key, value, message, where=self._location)
         for _, variable in sorted(variables.items()):
@@ -211,7 +211,7 @@ class Reading:
         for key, value in config.items() if sys.modules.keys().isdisjoint(_READERS) else ():
             name = _meant_by(key.removeprefix(_OTHERS).lower()) if _is_of_flask_cors(key) else ""
             is_set = name in self._given or name in settings.written.fields
-            if not name or is_set or value is None or _is_same(value, ""):
+            if not name or is_set or value is None or value is False or _is_same(value, ""):
                 continue
             if all(_would_change(name, value, policy.values) for policy in policies()):
                 is_variable = _FLASK + key in os.environ
@@ -269,9 +269,14 @@ def _is_of_flask_cors(key: object) -> TypeGuard[str]:
 def _meant_by(name: str) -> str:
     """The field that does what another library's setting does; "" if there is none."""
     # Loaded with the first such setting, as in unknown_key().
-    from flask_corsguard.protocol.field_names import MEANT
+    from flask_corsguard.protocol.field_names import MEANT, SWITCHES
 
-    return name if name in FIELDS else {**MEANT, **_MEANT_BY_OTHERS}.get(name, "")
+    switches = {switch: field for switch, (field, _) in SWITCHES.items()}
+    return name if name in FIELDS else {**MEANT, **switches, **_MEANT_BY_OTHERS}.get(name, "")
+
+
+def _unless_reconfigured(name: str) -> str:
+    return f"; or call guard.reconfigure({name}=...) instead" if name in FIELDS else ""
 
 
 def unknown_key(

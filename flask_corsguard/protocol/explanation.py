@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
+_NO_ORIGINS = "neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins"
 # The most characters of a requested header's name in the log.
 _LONGEST_IN_LOG = 60
 # Names of this machine that a page may be opened under.
@@ -114,13 +115,19 @@ def _log_details(decision: Decision) -> Iterator[str]:
     """What the log says beyond the reason and the policy."""
     reason, policy = decision.reason, decision.policy
     assert policy is not None
-    if decision.endpoint is None and not decision.in_front:
+    is_unrouted = decision.endpoint is None and not decision.in_front
+    if is_unrouted:
         yield "no route matches"
     if reason is Reason.ORIGIN_CHECK_FAILED:
         yield found(decision)
         return
+    if reason is Reason.ORIGIN_NOT_ALLOWED and _has_no_origins(decision) and not is_unrouted:
+        yield _NO_ORIGINS
+    if reason is Reason.CROSS_SITE_REQUEST and policy.origins == "*":
+        yield f"origins='*' only lets pages read, and enforce={policy.enforce!r} refuses the rest"
     if reason is Reason.HEADERS_NOT_ALLOWED:
-        yield f"not allowed: {_named(refused_headers(decision), _LONGEST_IN_LOG)}"
+        named = _named(refused_headers(decision), _LONGEST_IN_LOG)
+        yield f"not allowed: {named}{_star_is_less(decision, policy)}"
     if _is_of_routes(decision):
         yield _methods(decision, policy)
     elif method := missing_route(decision):
@@ -254,7 +261,15 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
     if check is not None:
         said.append(f"{name_of(check)}() returned False")
     words = ", and ".join(said) or "the policy allows no other origin"
+    if _has_no_origins(decision):
+        words += f": {_NO_ORIGINS}"
     return f"{words}{_near_miss(decision, policy)}"
+
+
+def _has_no_origins(decision: Decision) -> bool:
+    """Whether it decides because nobody has set anything, as when Flask does not read the key."""
+    lists = [each for policy in decision.policies for each in (policy.origins, policy.raw_origins)]
+    return decision.policy_source == "default" and not any(lists)
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:
@@ -322,10 +337,14 @@ def _named(names: Sequence[str], limit: int = 200) -> str:
 def _headers(decision: Decision, policy: Policy) -> str:
     named = _named(refused_headers(decision))
     listed = ", ".join(policy.allow_headers[: 2 * MOST_SHOWN]) or "none"
-    star = ""
-    if policy.compiled.any_header and "authorization" in decision.request_headers:
-        star = " ('*' never covers Authorization)"
+    star = _star_is_less(decision, policy)
     return f"the page wants to send {named}; the policy allows {listed}{star}"
+
+
+def _star_is_less(decision: Decision, policy: Policy) -> str:
+    """What ``"*"`` in ``allow_headers`` does not cover, in words; "" if nothing is left out."""
+    is_less = policy.compiled.any_header and "authorization" in refused_headers(decision)
+    return " ('*' never covers Authorization)" if is_less else ""
 
 
 def _check_failed(_decision: Decision, policy: Policy) -> str:

@@ -61,9 +61,10 @@ _VARY = (
 )
 _NOT_NEEDED = "It is not needed here: leave it out."
 _MARKS = (
-    "Mark blueprints and views with @cors(...), other people's with for_blueprint() and"
-    " for_endpoint(), and everything under a path with for_path()."
+    "Give a path its own policy with guard.for_path('/api', origins=[...]), a view or a blueprint"
+    " with @cors(origins=[...])."
 )
+_RESOURCES = f"{_MARKS} 'flask cors migrate' rewrites Flask-CORS's code."
 _STATUS = "Leave it out: the response to a preflight is 204, and browsers treat any 2xx the same."
 _NULL = (
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
@@ -92,8 +93,8 @@ INSTEAD = {
     "allow_wildcard_origin": _SUBDOMAINS,
     "always_send": _NOT_NEEDED,
     "audit_accept": _OF_THE_CONFIGURATION.format("AUDIT_ACCEPT"),
-    "corsguard": "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a"
-    " single underscore there: FLASK_CORSGUARD_ORIGINS.",
+    "corsguard": "Write whole keys, such as CORSGUARD_ORIGINS; as an environment variable, with a"
+    " single underscore: FLASK_CORSGUARD_ORIGINS.",
     "custom_schemas": _SCHEMES,
     "debug": "Leave it out: the log and 'flask cors check' say why a request is rejected.",
     "inspector": _OF_THE_APP.format("inspector"),
@@ -110,8 +111,8 @@ INSTEAD = {
     "preflight_status_code": _STATUS,
     "replace_https_referer": _NOT_NEEDED,
     "report_only": _OF_THE_APP.format("report_only"),
-    "resource": _MARKS,
-    "resources": _MARKS,
+    "resource": _RESOURCES,
+    "resources": _RESOURCES,
     "self_origins": _OF_THE_APP.format("self_origins"),
     "send_origin_wildcard": _NOT_NEEDED,
     "send_wildcard": _NOT_NEEDED,
@@ -151,6 +152,8 @@ def unknown_field(
             f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to its keys:"
             f" FLASK_CORSGUARD_{key}__{path}."
         )
+    elif prefix and instead in (_MARKS, _RESOURCES):
+        instead = f"Write {prefix}PATHS = {{'/api': {{'origins': [...]}}}}."
     elif name in SWITCHES:
         ours, value = SWITCHES[name]
         setting = f"{prefix}{ours.upper()} = {value}" if prefix else f"{ours}={value}"

@@ -175,7 +175,10 @@ def read_origins(  # noqa: C901  (one branch for each form)
     if "*" in strings:
         entries = [*strings, *regexes, *checks, *sources.values()]
         if len(entries) > 1:
-            problems.append(_not_alone(field, value, "items", entries))
+            wrong: Problems = []
+            read_origins(field, [entry for entry in entries if entry != "*"], wrong)
+            problems.append(_not_alone(field, value, "items", () if wrong else entries))
+            problems += wrong
         return "*"
     origins = _compile_origins(field, strings, regexes, checks, sources.values(), problems)
     problems += _regex_problems(field, regexes)
@@ -185,8 +188,8 @@ def read_origins(  # noqa: C901  (one branch for each form)
     return origins
 
 
-def _not_alone(field: str, value: object, others: str, entries: Iterable[object]) -> Problem:
-    rest = source_of_list([entry for entry in entries if entry != "*"])
+def _not_alone(field: str, value: object, others: str, entries: Collection[object]) -> Problem:
+    rest = entries and source_of_list([entry for entry in entries if entry != "*"])
     instead = f"{rest} for only these" if rest else "take it out"
     message = (
         f"'*' must be the only item: it makes the other {others} meaningless. Write '*' for all,"
@@ -598,7 +601,7 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
         meant = "unsafe"
     problem = unknown_name("enforce_unknown", field, value, "enforce value", words, meant)
     if meant:
-        message = f"enforce cannot be {text_of(value)}. Write enforce={meant!r}."
+        message = f"{text_of(value)} is none of its values. Write enforce={meant!r}."
         problem = problem._replace(message=message)
     problems.append(problem)
     return "off"

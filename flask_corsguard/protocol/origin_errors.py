@@ -39,7 +39,7 @@ _SCHEME_TWICE = re.compile(r"(?:https?|wss?)://(?=(?:https?|wss?)://)", re.IGNOR
 # A pattern, or a wildcard, for both http and https.
 _ANY_SCHEME = re.compile(r"(?:\*|http\*|https\?|http\(s\)\??)://")
 # 192.168.0.0/24
-_NETWORK = re.compile(r"(\w+://)([0-9.]+)/([0-9]{1,2})")
+_NETWORK = re.compile(r"(\w+://)?([0-9]+\.[0-9.]+)/([0-9]{1,2})")
 _FILE = re.compile(r"(?:[.~]{1,2}|[\w-]*)(?:/[\w.-]+)*\.(?:conf|csv|ini|json|toml|txt|ya?ml)")
 # {a,b}, (a|b), (?:a|b) or (a)?
 _CHOICE = re.compile(r"(?:\{|\((?:\?:)?)([\w.:-]+(?:[,|][\w.:-]+)*)[})](\??)(?![*+{])")
@@ -92,10 +92,7 @@ def diagnose(text: str) -> Diagnosis:
         repaired = [repair(part) for part in several]
         return [("origin_separator", sentence)], _source_of(repaired)
     if _REGEX_SIGNS.search(text):
-        sentence = (
-            "a plain string is never a regular expression: pass re.compile(...) if you mean one, or"
-            " write https://host or https://*.host"
-        )
+        sentence = "a plain string is never a regular expression; re.compile(...) is one"
         return [("origin_regex", sentence)], _unregexed(text) or _as_pattern(text)
     problems = list(dict.fromkeys(_problems(text)))
     if not problems:
@@ -175,6 +172,12 @@ def _of_no_page(text: str) -> Diagnosis | None:
         sentence = "this is a database, which a source reads"
         return [("origin_invalid", sentence)], STORES[scheme].format("url")
     network = _NETWORK.fullmatch(text)
+    if network and not network[1]:
+        sentence = (
+            "an origin says where a page is from, not from which network somebody asks: leave that"
+            " to the server or a proxy"
+        )
+        return [("origin_no_scheme", sentence)], None
     if network:
         kept, rest = divmod(int(network[3]), 8)
         labels = network[2].split(".")[:kept]
@@ -212,7 +215,7 @@ def _several(text: str) -> tuple[list[str], str]:
     if parts not in ([], [text]) and all(
         "://" in part or parse_pattern(repair(part) or "") for part in parts
     ):
-        return parts, "a string holds one origin: give several as a list (or separated by commas)"
+        return parts, "these are several origins in one string: list them"
     glued = _GLUED.split(text)
     if len(glued) > 1:
         return glued, "two origins in one string: the comma between them is missing"
@@ -329,6 +332,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
             f"in browsers, pages loaded from {scheme}: send the origin 'null', never this one"
         )
         yield "origin_scheme", sentence
+        return
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     yield from _tail_problems(rest[len(authority) :])
     if "@" in authority:

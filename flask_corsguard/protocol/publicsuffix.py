@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
+    from flask_corsguard.protocol.origins import Origin
+
 # Names that are never sold to the public (RFC 6761, RFC 6762, ICANN on .internal). By the default
 # rule of the list, each of them would be a public suffix.
 _PRIVATE_SUFFIXES = frozenset(
@@ -48,6 +50,12 @@ def registrable_domain(host: str) -> str | None:
     """The part of *host* that somebody registered: one label more than its public suffix, or
     None if it is such a suffix itself (https://url.spec.whatwg.org/#host-registrable-domain)."""
     return _list().privatesuffix(host)
+
+
+def site_of(origin: Origin) -> tuple[str, str]:
+    """The site that an origin belongs to (https://html.spec.whatwg.org/#obtain-a-site)."""
+    host = origin.host
+    return origin.scheme, host if origin.is_address else registrable_domain(host) or host
 
 
 @cache

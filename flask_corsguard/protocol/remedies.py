@@ -159,6 +159,14 @@ def _can_be_listed_raw(decision: Decision) -> bool:
     return "://" in origin and len(origin) < MAX_ORIGIN_LENGTH and is_raw(origin)
 
 
+def to_expose(decision: Decision, names: Sequence[str]) -> str:
+    """What to change so that an allowed page can read response headers."""
+    assert decision.policy is not None
+    change = _Change(decision, decision.policy)
+    change.extend("expose_headers", decision.policy.expose_headers, names)
+    return str(change)
+
+
 def to_refuse(decision: Decision) -> str:
     """What to change so that a WebSocket handshake that nothing refuses is refused."""
     assert decision.policy is not None

@@ -271,8 +271,9 @@ class Hooks:
         for name, functions in app.before_request_funcs.items():
             if name is not None and wanted:
                 functions[:] = [function for function in functions if function not in wanted]
-        after = app.after_request_funcs[None]
+        after = [f for f in app.after_request_funcs[None] if f != self._look_at_response]
         app.after_request_funcs[None] = [
+            *([self._look_at_response] if app.debug else ()),
             self._after_request,
             *[f for f in after if not _is_hook(f, self._after_request)],
         ]
@@ -285,7 +286,24 @@ class Hooks:
             return
         policy, server = decision.policy, f"{current.scheme}://{current.host}"
         if policy.allow_credentials and not current.cookies:
-            self._state.log.without_cookies(decision.origin or "", server, policy)
+            from flask_corsguard.protocol.explanation import without_cookies
+
+            page = decision.origin or ""
+            if why := without_cookies(page, server, policy):
+                self._state.log.once("pages without cookies", (page, server), why)
+
+    def _look_at_response(self, response: Response) -> Response:
+        """In debug mode, find what the page does not get from a finished response."""
+        current = _current_request()
+        decision: Decision | None = getattr(current, DECISION, None)
+        # Whatever fails here, the response is sent.
+        with contextlib.suppress(Exception):
+            if decision is not None and decision.outcome is Outcome.ALLOWED:
+                from flask_corsguard.runtime.debug_notes import notes
+
+                for note in notes(decision, self._state.app, current, response):
+                    self._state.log.once(*note)
+        return response
 
     def _ahead(self, function: Function) -> Function:
         """A wrapper for a function of ``run_first`` that records if it ends the request."""
@@ -305,6 +323,7 @@ class Hooks:
     def _first_request(self, _sender: Flask, **_: object) -> None:
         """Move the hooks again, as functions may have been registered since."""
         self._move_outermost()
+        self._state.log.say_if_disabled()
         # Disconnected for all senders: for one sender only, blinker would keep the receiver, which
         # takes time on every request. Blinker raises an error if another thread connects a receiver
         # at the same time; the next request then tries again.

@@ -120,7 +120,7 @@ def _prefers_html(request: Request) -> bool:
     return request.accept_mimetypes.best_match(offered) == "text/html"
 
 
-def write_decision(decision: Decision, target: Headers) -> frozenset[str]:
+def write_decision(decision: Decision, target: Headers) -> dict[str, str]:
     """Write a decision's headers on a response: each once, and no other ``Access-Control-*``
     headers.
 
@@ -203,7 +203,7 @@ def let_stand(own: list[tuple[str, str]], decision: Decision, target: Headers) -
     return written
 
 
-def write_headers(wanted: Mapping[str, str], target: Headers) -> frozenset[str]:
+def write_headers(wanted: Mapping[str, str], target: Headers) -> dict[str, str]:
     """Write *wanted* on a response, as :func:`write_decision` writes a decision's headers."""
     present = [(name, value) for name, value in target if name.lower().startswith(_OWN_PREFIXES)]
     foreign = [(name, value) for name, value in present if name.lower() != "vary"]
@@ -214,7 +214,7 @@ def write_headers(wanted: Mapping[str, str], target: Headers) -> frozenset[str]:
             _merge_vary(target, value)
         else:
             target.add(name, value)
-    return frozenset(name for name, value in foreign if wanted.get(name.title()) != value)
+    return {name: value for name, value in foreign if wanted.get(name.title()) != value}
 
 
 def _merge_vary(target: Headers, wanted: str) -> None:

@@ -116,8 +116,29 @@ def evidence(environ: dict[str, Any]) -> str:
             " $http_host"
         )
     else:
-        fix = "if that is wrong, use ProxyFix or set self_origins"
+        fix = _if_it_is_own(environ)
     return f"the app takes its own origin to be {own} ({fix})"
+
+
+def _if_it_is_own(environ: dict[str, Any]) -> str:
+    """What to do if the page is one of the app's own, in words."""
+    text: str = environ.get("HTTP_ORIGIN", "")
+    # A parsed origin is safe to print.
+    is_origin = text.startswith(("http://", "https://")) and parse_origin(text) is not None
+    what = f"{text} is this app itself" if is_origin else "that is wrong"
+    listed = f'["{text}"]' if is_origin else "[...]"
+    before: dict[str, Any] | None = environ.get("werkzeug.proxy_fix.orig")
+    fix = (
+        "have the proxy send Host and X-Forwarded-Proto and use ProxyFix(app.wsgi_app, x_proto=1,"
+        " x_host=1)"
+    )
+    if before is not None and "HTTP_X_FORWARDED_HOST" not in environ:
+        fix = "have the proxy send Host or X-Forwarded-Host: ProxyFix is there, but gets neither"
+    elif before is not None and before.get("HTTP_HOST") == environ.get("HTTP_HOST"):
+        fix = "have ProxyFix trust the proxy's X-Forwarded-Host: x_host=1"
+    elif before is not None:
+        return f"if {what}, write CorsGuard(app, self_origins={listed})"
+    return f"if {what}, write CorsGuard(app, self_origins={listed}), or {fix}"
 
 
 def _own_scheme(environ: dict[str, Any]) -> str | None:

@@ -7,13 +7,14 @@ from typing import Literal
 
 from flask_corsguard.protocol.headers import SAFELISTED_METHODS
 from flask_corsguard.protocol.origins import Origin
+from flask_corsguard.protocol.publicsuffix import site_of
 from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.cookies import CookieContext
 from flask_corsguard.testing.cors_check import Requester
 from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.exchange import Exchange
-from flask_corsguard.testing.urls import Url, is_https, is_same_site, is_trustworthy, site_of
+from flask_corsguard.testing.urls import Url, is_https, is_same_site, is_trustworthy
 from flask_corsguard.text import shown
 
 Mode = Literal["cors", "no-cors", "same-origin"]

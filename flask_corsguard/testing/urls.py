@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, is_host, serialize_ipv6
-from flask_corsguard.protocol.publicsuffix import registrable_domain
+from flask_corsguard.protocol.publicsuffix import site_of
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
@@ -158,12 +158,6 @@ def _read_ipv4(name: str) -> str | None:
         return None
     value = last + sum(number << 8 * (3 - index) for index, number in enumerate(numbers))
     return str(ipaddress.IPv4Address(value))
-
-
-def site_of(origin: Origin) -> tuple[str, str]:
-    """The site that an origin belongs to (https://html.spec.whatwg.org/#obtain-a-site)."""
-    host = origin.host
-    return origin.scheme, host if origin.is_address else registrable_domain(host) or host
 
 
 def is_same_site(a: Origin | None, b: Origin | None, *, schemeful: bool = True) -> bool:

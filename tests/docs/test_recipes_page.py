@@ -201,6 +201,14 @@ def public_get(kitchen: Kitchen) -> None:
     assert app.test_client().put("/api/prices", headers=sent).status_code == 403
 
 
+def intranet(kitchen: Kitchen) -> None:
+    app = kitchen.app()
+    inside = ["https://tools.corp.example.com", "https://tools.corp.example.com:8443"]
+    outside = [APP, "http://tools.corp.example.com", "https://tools.corp.example.com.evil.example"]
+    check_readers(app, "POST /admin/users", inside, outside, credentials="include", json={})
+    assert app.test_client().post("/admin/users").status_code == 200  # as curl
+
+
 def fonts(kitchen: Kitchen) -> None:
     static = kitchen.folder / "static"
     static.mkdir()
@@ -584,6 +592,7 @@ CHECKS: dict[str, Check] = {
     "Everything under /api": under_api,
     "One route, or one blueprint": one_route,
     "Public GET, admin PUT": public_get,
+    "Admin pages in an intranet": intranet,
     "Fonts": fonts,
     "Webhooks": webhooks,
     "Preview deployments": previews,

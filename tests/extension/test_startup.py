@@ -96,14 +96,30 @@ def test_init_app_of_the_current_app(app):
         CorsGuard(current_app)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "fields"),
-    [((), {"origins": SHOP}), ((Policy(),), {}), ((SHOP,), {})],
-    ids=["fields", "policy", "origin"],
-)
-def test_init_app_takes_no_policy(app, arguments, fields):
-    with pytest.raises(CorsGuardError, match=r"the constructor, CorsGuard\(origins.*app\.config"):
+INIT_APP = {
+    "fields": (
+        (),
+        {"origins": [SHOP], "max_age": 60},
+        f"origins=['{SHOP}'], max_age=60",
+        "CORSGUARD_ORIGINS and CORSGUARD_MAX_AGE",
+    ),
+    "policy": ((Policy(),), {}, "policy=Policy()", "CORSGUARD_ORIGINS"),
+    "origin": ((SHOP,), {}, f"origins='{SHOP}'", "CORSGUARD_ORIGINS"),
+    "nothing": ((None,), {}, "origins=[...]", "CORSGUARD_ORIGINS"),
+    "of Flask-CORS": ((), {"resources": {}}, "resources={}", "CORSGUARD_ORIGINS"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "fields", "given", "keys"), INIT_APP.values(), ids=INIT_APP)
+def test_init_app_takes_no_policy(app, arguments, fields, given, keys):
+    with pytest.raises(CorsGuardError) as caught:
         CorsGuard().init_app(app, *arguments, **fields)
+    location, _, words = str(caught.value).partition(": ")
+    assert location.startswith("tests/extension/test_startup.py:")
+    assert words == (
+        f"init_app() takes only the app. Write CorsGuard({given}) where the guard is made, or set"
+        f" {keys} in app.config."
+    )
 
 
 # What OpenTelemetry's FlaskInstrumentor().instrument() does to the package.
@@ -137,7 +153,12 @@ def test_a_flask_class_that_tracing_has_replaced(before):
         ("CORSGUARD_SELF_ORIGIN", SHOP, "unknown_key", "CORSGUARD_SELF_ORIGINS"),
         ("CORSGUARD_LOG_REJECTION", True, "unknown_key", "CORSGUARD_LOG_REJECTIONS"),
         ("CORSGUARD_SUPPORTS_CREDENTIALS", True, "unknown_key", "CORSGUARD_ALLOW_CREDENTIALS"),
-        ("CORSGUARD_RESOURCES", {}, "unknown_key", "Mark blueprints and views"),
+        (
+            "CORSGUARD_RESOURCES",
+            {},
+            "unknown_key",
+            "Write CORSGUARD_PATHS = {'/api': {'origins': [...]}}.",
+        ),
         ("CORSGUARD_", 5, "unknown_key", "CORSGUARD_ORIGINS"),
         ("corsguard_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
         ("CORSGUARD_origins", SHOP, "unknown_key", "CORSGUARD_ORIGINS"),
@@ -354,7 +375,8 @@ def test_a_key_that_is_set_after_it_was_read(app, change, ask):
     )  # fmt: skip
     assert problem.message == (
         "it was set after init_app() had read app.config, so it has no effect. Set it before"
-        " CorsGuard(app), or before guard.init_app(app), in tests too."
+        " CorsGuard(app), or before guard.init_app(app), in tests too; or call"
+        " guard.reconfigure(enforce=...) instead."
     )
 
 
@@ -641,6 +663,11 @@ OF_FLASK_CORS = {
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
         "CORS_RESOURCES in app.config (set CORSGUARD_PATHS instead)",
     ),
+    "a switch of Django's": (
+        {}, {"CORS_ALLOW_ALL_ORIGINS": True}, {},
+        "CORS_ALLOW_ALL_ORIGINS in app.config (set CORSGUARD_ORIGINS instead)",
+    ),
+    "a switch that is off": ({}, {"CORS_ORIGIN_ALLOW_ALL": False}, {}, ""),
     "beside an argument": ({"origins": PARTNER}, {"CORS_ORIGINS": SHOP}, {}, ""),
     "beside a policy": ({"policy": Policy()}, {"CORS_ORIGINS": SHOP}, {}, ""),
     "beside the guard's key": ({}, {"CORS_ORIGINS": SHOP, "CORSGUARD_ORIGINS": PARTNER}, {}, ""),

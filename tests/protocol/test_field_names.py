@@ -34,9 +34,11 @@ DO = {
     " vary_header send_origin_wildcard replace_https_referer",
     "Leave it out: the guard writes Vary. In origins_vary, name the request headers that a"
     " callable looks at.": "vary",
-    "Mark blueprints and views with @cors(...), other people's with for_blueprint() and"
-    " for_endpoint(), and everything under a path with for_path().": "resources"
-    " resource CORS_URLS_REGEX",
+    "Give a path its own policy with guard.for_path('/api', origins=[...]), a view or a blueprint"
+    " with @cors(origins=[...]).": "CORS_URLS_REGEX",
+    "Give a path its own policy with guard.for_path('/api', origins=[...]), a view or a blueprint"
+    " with @cors(origins=[...]). 'flask cors migrate' rewrites Flask-CORS's code.": "resources"
+    " resource",
     "Leave it out: the response to a preflight is 204, and browsers treat any 2xx the same.":
     "options_success_status optionsSuccessStatus preflightStatusCode success_status",
     "Set the header Timing-Allow-Origin in the view: it is not part of CORS.": "timing_allow_origin"
@@ -51,8 +53,8 @@ DO = {
     "allow_browser_extensions CustomSchemas",
     "Leave it out: only enforce refuses WebSocket handshakes.": "allow_web_sockets",
     "Leave it out: the log and 'flask cors check' say why a request is rejected.": "debug",
-    "Write the whole key, such as CORSGUARD_ORIGINS. In an environment variable, use a single"
-    " underscore there: FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
+    "Write whole keys, such as CORSGUARD_ORIGINS; as an environment variable, with a single"
+    " underscore: FLASK_CORSGUARD_ORIGINS.": "CORSGUARD",
     **{
         f"{OF_THE_APP}CorsGuard(app, {name}=...).": name
         for name in ("inspector", "policies", "report_only", "self_origins")

@@ -548,7 +548,8 @@ def test_a_url_without_a_route() -> None:
         advice = to_allow(decide(Policy(), request, Scope(location="app.py:7")))
         assert advice == (
             "check the URL, the method and the trailing slash: no route of the app matches this"
-            " request (policy: default, app.py:7; it matters only to a page that must read the error)"
+            " request (policy: default, app.py:7; it matters only to a page that must read the"
+            " error)"
         )
 
 

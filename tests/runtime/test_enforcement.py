@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Blueprint, Flask, current_app, send_from_directory, stream_with_context
 from flask.views import MethodView, View
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_corsguard import (
     CorsGuard,
@@ -301,7 +302,55 @@ def test_what_is_said_of_a_port(app, http, log_lines, origin, host, is_port):
         "(only the port differs; if a proxy drops it, have it send the whole host, in nginx"
         " $http_host)." in line
     ) is is_port
-    assert ("(if that is wrong, use ProxyFix or set self_origins)." in line) is not is_port
+    assert ("write CorsGuard(app, self_origins=[" in line) is not is_port
+
+
+PAGE_IS_OWN = f'(if {EVIL} is this app itself, write CorsGuard(app, self_origins=["{EVIL}"])'
+SEND_AND_FIX = (
+    ", or have the proxy send Host and X-Forwarded-Proto and use ProxyFix(app.wsgi_app, x_proto=1,"
+    " x_host=1)"
+)
+OWN_IN_DOUBT = {
+    "no ProxyFix": (EVIL, None, {}, f"{PAGE_IS_OWN}{SEND_AND_FIX})."),
+    "no origin": (
+        "null",
+        None,
+        {},
+        f"(if that is wrong, write CorsGuard(app, self_origins=[...]){SEND_AND_FIX}).",
+    ),
+    "no website": (
+        "ftp://x",
+        None,
+        {},
+        f"(if that is wrong, write CorsGuard(app, self_origins=[...]){SEND_AND_FIX}).",
+    ),
+    "no header": (
+        EVIL,
+        1,
+        {},
+        f"{PAGE_IS_OWN}, or have the proxy send Host or X-Forwarded-Host: ProxyFix is there, but"
+        " gets neither).",
+    ),
+    "not trusted": (
+        EVIL,
+        0,
+        {"HTTP_X_FORWARDED_HOST": "www.example.com"},
+        f"{PAGE_IS_OWN}, or have ProxyFix trust the proxy's X-Forwarded-Host: x_host=1).",
+    ),
+    "trusted": (EVIL, 1, {"HTTP_X_FORWARDED_HOST": "www.example.com"}, f"{PAGE_IS_OWN})."),
+}
+
+
+@pytest.mark.parametrize(
+    ("origin", "x_host", "environ", "fix"), OWN_IN_DOUBT.values(), ids=OWN_IN_DOUBT
+)
+def test_what_to_do_if_the_page_is_the_apps_own(app, http, log_lines, origin, x_host, environ, fix):
+    guarded(app, enforce="unsafe")
+    if x_host is not None:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_host=x_host)
+    http.send(app, "/x", origin, method="POST", environ=environ)
+    [line] = log_lines()
+    assert line.endswith(fix)
 
 
 def test_what_a_page_shows_is_escaped(app, http):
@@ -325,8 +374,8 @@ def test_the_log_says_what_told(app, http, log_lines):
         f"POST /x from '{EVIL}': refused (ORIGIN_NOT_ALLOWED) by the default policy ({location});"
         " Sec-Fetch-Site is 'same-site'.",
         f"POST /x from 'null': refused (ORIGIN_NULL) by the default policy ({location}); the app"
-        " takes its own origin to be 'http://backend:8000' (if that is wrong, use ProxyFix or set"
-        " self_origins).",
+        " takes its own origin to be 'http://backend:8000' (if that is wrong, write CorsGuard(app,"
+        f" self_origins=[...]){SEND_AND_FIX}).",
         f"POST /x: refused (CROSS_SITE_REQUEST) by the default policy ({location});"
         r" Sec-Fetch-Site is 'cross-site\x27\ncross-site\x27\ncross-site\x27\ncros'..."
         " (120 characters).",
@@ -824,7 +873,7 @@ def test_every_request_is_looked_at_anew(app, http):
         ("https://pr-*.github.io", {"enforce": "unsafe"}, "enforce_public_suffix"),
         ("moz-extension://*", {"enforce": "report"}, "enforce_any_host"),
         ("https://pr-*.co.uk", {}, "origin_wildcard"),
-        ("file://", {}, "origin_no_host origin_scheme"),
+        ("file://", {}, "origin_scheme"),
     ],
     ids=lambda value: "callable" if callable(value) else None,
 )

@@ -54,6 +54,7 @@ NEVER = [
             "protocol.origin_errors",
             "protocol.remedies",
             "runtime.asgi",
+            "runtime.debug_notes",
             "runtime.front",
             "runtime.live_origins",
             "runtime.origin_check",

@@ -129,6 +129,20 @@ def test_a_missing_route_and_what_shows_another_site(app, http, log_lines):
     assert "; no route matches; browsers do not block WebSocket" in log_lines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_said"),
+    [({}, True), ({"origins": []}, True), ({"origins": SHOP}, False), ({"policy": "one"}, False)],
+    ids=str,
+)
+def test_a_policy_for_which_nothing_sets_origins(site, http, log_lines, arguments, is_said):
+    """As when Flask does not read a key, because it is not in capitals."""
+    CorsGuard(site, policies={"one": {"origins": SHOP}}, **arguments)
+    http.send(site, "/", PARTNER)
+    (line,) = log_lines()
+    end = "; neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins."
+    assert line.endswith(end) == is_said
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_one_template_for_each_reason(shop, http, caplog, debug):
     """What groups lines by their template, as Sentry does, groups them by reason."""
@@ -535,6 +549,14 @@ def test_a_failing_check_says_what_raised(app, http, log_lines):
 # Headers that a view sets itself
 
 
+def test_the_star_does_not_cover_authorization(app, http, log_lines):
+    CorsGuard(app, origins=SHOP, allow_headers="*")
+    app.add_url_rule("/", "index", lambda: "ok")
+    http.preflight(app, "/", SHOP, "GET", "authorization,x-a")
+    (line,) = log_lines()
+    assert line.endswith("; not allowed: authorization ('*' never covers Authorization).")
+
+
 def test_one_warning_for_each_endpoint(app, http, log_lines):
     CorsGuard(app, origins=SHOP)
     for name in ("one", "two"):
@@ -561,22 +583,72 @@ def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_
     assert len(log_lines()) == 1
 
 
+OPENS = 'If everybody may read the view, mark it with @cors(origins="*", allow_credentials=False'
+OTHERWISE = "; otherwise with @cors(origins=[...])."
+OWN_HEADERS = {
+    "everybody": ("*", "", "it", f". {OPENS}){OTHERWISE}"),
+    "everybody, with headers": (
+        "*",
+        "X-API-KEY, ,Origin,\x7f",  # no policy can allow the last two
+        "them",
+        f'. {OPENS}, allow_headers=["X-API-KEY"]){OTHERWISE}',
+    ),
+    "everybody, with any": ("*", "*", "them", f'. {OPENS}, allow_headers="*"){OTHERWISE}'),
+    "everybody, with very many": (
+        "*",
+        ",".join(["X" * 199] * 9),
+        "them",
+        f'. {OPENS}, allow_headers=["{"X" * 199}"]){OTHERWISE}',
+    ),
+    "one": (
+        PARTNER,
+        "",
+        "it",
+        ". If the view needs a policy of its own, mark it with @cors(origins=[...]).",
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("path", "other"), [("/", ", or mark the view with cors_exempt."), ("/none", ".")]
+    ("origin", "names", "them", "other"), OWN_HEADERS.values(), ids=OWN_HEADERS
 )
-def test_what_to_do_about_own_headers(app, http, log_lines, path, other):
+@pytest.mark.parametrize("path", ["/", "/none"])
+def test_what_to_do_about_own_headers(app, http, log_lines, path, origin, names, them, other):
     """Without a route there is no view to mark."""
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: "ok")
 
     @app.after_request
     def add(response):
-        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Origin"] = origin
+        if names:
+            response.headers["Access-Control-Allow-Headers"] = names
         return response
 
     http.send(app, path, SHOP)
     (line,) = log_lines()
-    assert line.endswith(f"Take it out of the code{other}")
+    what_to_do = f"removed {them}. Take {them} out of the code{other if path == '/' else '.'}"
+    assert line.endswith(what_to_do)
+
+
+def test_the_headers_of_flask_restx(app, http, log_lines):
+    """Those of its ``@cors.crossdomain(origin="*", headers=["X-API-Key"])``."""
+    CorsGuard(app, origins=SHOP, allow_credentials=True)
+    own = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "HEAD, OPTIONS, GET",
+        "Access-Control-Max-Age": "21600",
+        "Access-Control-Allow-Headers": "X-API-KEY",
+    }
+    app.add_url_rule("/", "items", lambda: ("ok", own))
+    http.send(app, "/", SHOP)
+    assert log_lines() == [
+        "endpoint items: the app sets 'Access-Control-Allow-Headers',"
+        " 'Access-Control-Allow-Methods', 'Access-Control-Allow-Origin', 'Access-Control-Max-Age'"
+        " itself; the guard has replaced or removed them. Take them out of the code. If everybody"
+        ' may read the view, mark it with @cors(origins="*", allow_credentials=False,'
+        ' allow_headers=["X-API-KEY"]); otherwise with @cors(origins=[...]).'
+    ]
 
 
 @pytest.mark.parametrize(
@@ -666,9 +738,9 @@ def test_pages_that_get_their_cookies(local, log_lines, ask):
 
 
 def test_pages_without_cookies_are_named_up_to_a_number(local, log_lines):
-    for port in range(5000, 5030):
+    for port in range(5000, 5000 + MOST_LINES + 10):
         _ask(local, VITE, f"127.0.0.1:{port}")
-    assert len(log_lines()) == 20
+    assert len(log_lines()) == MOST_LINES
 
 
 # Notices
@@ -699,6 +771,28 @@ def test_notices_about_made_up_paths(shop, log_lines):
     assert len(log_lines()) == MOST_LINES + 1
     log.write_counts()
     assert log_lines() == ["paths: 10 more lines were left out."]
+
+
+# A logger that is turned off
+
+
+@pytest.mark.parametrize("is_prepared", [True, False])
+def test_a_disabled_logger(app, http, caplog, monkeypatch, is_prepared):
+    """dictConfig() disables it. That is said once, where it can be seen."""
+    guard = CorsGuard(app, origins=SHOP)
+    monkeypatch.setattr(logging.getLogger("flask_corsguard"), "disabled", True)
+    for _ in range(2):
+        if is_prepared:
+            guard.prepare()
+        else:
+            http.send(app, "/", PARTNER)
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        (
+            "root",
+            "the logger flask_corsguard is disabled, so rejections are not logged. Add"
+            " 'disable_existing_loggers': False to the dictConfig.",
+        )
+    ]
 
 
 # A log that fails or is slow
@@ -733,7 +827,8 @@ def test_a_handler_that_raises_what_is_no_exception(shop, http, handling, error)
     assert http.send(shop, "/x", PARTNER) == http.refused()
     log.failure("something", error())
     log.notice("a notice", "something else")
-    log.own_headers("x", ["Access-Control-Allow-Origin"])
+    log.own_headers("x", {"Access-Control-Allow-Origin": "*"})
+    log.once("a kind", "x", "something else")
     http.send(shop, "/x", PARTNER)
     log.write_counts()
 

@@ -387,6 +387,16 @@ def test_an_exception_that_leaves_the_app(app, http, caplog, mode, origin, path,
     assert not found or "Werkzeug's debugger" in found[0]
 
 
+def test_an_exception_of_the_guard_that_leaves_the_app(app, http, log_lines):
+    """Its traceback says everything."""
+    guard = CorsGuard(app, origins=SHOP)
+    app.testing = True
+    app.add_url_rule("/", "index", lambda: guard.for_path(1))
+    with pytest.raises(CorsGuardError):
+        http.open(app, "/", SHOP)
+    assert log_lines() == []
+
+
 def test_an_environment_without_a_path(app):
     """PEP 3333 lets servers leave it out where it is empty."""
     CorsGuard(app, origins=SHOP)

@@ -1,6 +1,9 @@
 """The signals, and the decision that they and the view are given."""
 
+import re
+
 import pytest
+from blinker import ANY
 from flask import Flask, current_app
 
 from flask_corsguard import (
@@ -338,3 +341,42 @@ def test_one_signal_for_each_request(shop, http, heard):
     http.send(shop, "/", PARTNER)
     http.preflight(shop, "/", PARTNER)
     assert [s.name for s in heard] == 2 * ["origin-rejected"]
+
+
+def _listen(signal, receiver, app=ANY):
+    signal.connect(receiver, app)
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        lambda app: _listen(origin_rejected, lambda sender, decision: None),
+        lambda app: _listen(origin_rejected, lambda sender, decision: None, app),
+    ],
+    ids=["of every app", "of one app"],
+)
+def test_a_receiver_that_is_gone_before_it_is_called(shop, log_lines, listen):
+    listen(shop)
+    (line,) = log_lines()
+    write = "Write @origin_rejected.connect_via(app), or connect(<lambda>, weak=False)."
+    assert line.endswith(write)
+    assert re.match(
+        r"The receiver \S*<lambda> \(.*test_signals\.py:\d+\) of the signal origin-r", line
+    )
+
+
+def test_receivers_that_are_gone_in_order(shop, log_lines):
+    """After a call, as in a test; or after they were disconnected."""
+
+    def receiver(sender, decision):
+        called.append(decision)
+
+    called = []
+    origin_rejected.connect(receiver)
+    shop.test_client().get("/", headers={"Origin": PARTNER})
+    origin_rejected.connect(other := lambda sender, decision: None)
+    origin_rejected.disconnect(other)
+    del receiver, other
+    assert called
+    (line,) = log_lines()
+    assert line.startswith("GET / ")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flask_corsguard.protocol.origins import parse_origin
-from flask_corsguard.testing.urls import is_same_site, is_trustworthy, parse_url, site_of
+from flask_corsguard.protocol.publicsuffix import site_of
+from flask_corsguard.testing.urls import is_same_site, is_trustworthy, parse_url
 
 BASE = parse_url("https://api.test/a/b?c")
 

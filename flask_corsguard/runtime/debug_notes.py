@@ -1,0 +1,162 @@
+"""What a page of another origin does not get of a response, although the guard allows it to read
+that. Looked for in debug mode only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+from flask import Request, Response
+from flask.app import Flask
+from flask.globals import request_ctx
+from flask.sessions import SessionMixin
+
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.explanation import without_cookies
+from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, parse_origin
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.publicsuffix import site_of
+from flask_corsguard.protocol.remedies import plain, to_expose
+from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
+from flask_corsguard.text import shown
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WEB = ("http", "https")
+
+
+class Note(NamedTuple):
+    """A warning.
+
+    :ivar kind: what kind of warning it is, in words.
+    :ivar about: what it is about: one is enough for each.
+    """
+
+    kind: str
+    about: Hashable
+    text: str
+
+
+def notes(decision: Decision, app: Flask, request: Request, response: Response) -> Iterator[Note]:
+    """What to say about a finished response, to which Flask has only the session's cookie to add.
+
+    :param decision: the decision, which allows the request.
+    """
+    policy = decision.policy
+    # Browsers without Sec-Fetch-Mode send Origin only with fetch() and with forms.
+    is_fetch = request.headers.get("Sec-Fetch-Mode", "cors") == "cors"
+    if policy is None or decision.preflight or not is_fetch:
+        return
+    yield from _not_exposed(decision, policy, response)
+    page = parse_origin(decision.origin or "")
+    server = parse_origin(f"{request.scheme}://{request.host}")
+    if server is not None:
+        yield from _redirected(decision, request, response, server)
+    if server is not None and page is not None and policy.allow_credentials:
+        yield from _not_sent_back(policy, app, request, response, page, server)
+
+
+def _not_exposed(decision: Decision, policy: Policy, response: Response) -> Iterator[Note]:
+    exposed = {name.lower() for name in policy.expose_headers}
+    if "*" in exposed or policy.allow_headers == "*":
+        return
+    readable = exposed | SAFELISTED_RESPONSE_HEADERS
+    names = [
+        name
+        for name in policy.allow_headers
+        if name in response.headers and name.lower() not in readable
+    ]
+    if names:
+        them, are = ("it", "that is") if len(names) == 1 else ("them", "those are")
+        place = f"endpoint {decision.endpoint}" if decision.endpoint else "a URL without a route"
+        text = (
+            f"{place} sends {' and '.join(names)}, which allow_headers has: {are} for request"
+            f" headers. To let pages read {them}: {to_expose(decision, names)}"
+        )
+        yield Note("headers that are not exposed", decision.endpoint, text)
+
+
+def _redirected(
+    decision: Decision, request: Request, response: Response, server: Origin
+) -> Iterator[Note]:
+    target = _origin_of(urljoin(f"{server}/", response.headers.get("Location", "")))
+    if response.status_code not in _REDIRECTS or target in (None, server):
+        return
+    text = (
+        f"{_asked(request)} from {shown(decision.origin or '')} is redirected to {target}, where"
+        " the browser sends Origin: null; a page can read that only if that server allows it. If"
+        " it is a sign-in page, respond with 401 instead, because fetch() cannot show it;"
+        " otherwise respond with the URL in JSON, for the page to fetch"
+    )
+    yield Note("redirects to other origins", decision.endpoint, text)
+
+
+def _origin_of(url: str) -> Origin | None:
+    parts = urlsplit(url)
+    port = None if parts.port == DEFAULT_PORTS.get(parts.scheme) else parts.port
+    host = parts.hostname or ""
+    origin = Origin(parts.scheme, f"[{host}]" if ":" in host else host, port)
+    return parse_origin(str(origin)) if parts.scheme in _WEB else None
+
+
+def _not_sent_back(
+    policy: Policy, app: Flask, request: Request, response: Response, page: Origin, server: Origin
+) -> Iterator[Note]:
+    """Cookies that the browser does not store, or not send, because page and server are different
+    sites (https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html#name-samesite-cookies)."""
+    # A proxy can hide the app's own address, but not what the browser says.
+    is_other_site = request.headers.get("Sec-Fetch-Site", "cross-site") == "cross-site"
+    if (
+        not is_other_site
+        or page.scheme not in _WEB  # some extensions get every cookie
+        or site_of(page) == site_of(server)
+        or without_cookies(str(page), str(server), policy)  # which has been said
+    ):
+        return
+    session = app.session_interface.get_cookie_name(app)
+    enforce = ', with enforce="unsafe" against forged requests' * (not policy.compiled.enforces)
+    for name, is_none, is_secure in _cookies(app, response):
+        if is_none and is_secure:
+            continue
+        missing = ["SameSite=None"] * (not is_none) + ["Secure"] * (not is_secure)
+        if name == session:
+            settings = ['SESSION_COOKIE_SAMESITE="None"'] * (not is_none)
+            settings += ["SESSION_COOKIE_SECURE=True"] * (not is_secure)
+            advice = f"Set {' and '.join(settings)}"
+        else:
+            advice = 'Set it with samesite="None" and secure=True'
+        is_plain = server.scheme == "http" and not server.is_loopback
+        https = " Browsers accept that only over https." if is_plain else ""
+        text = (
+            f"{_asked(request)} sets the cookie {shown(name)} without {' and '.join(missing)}, so"
+            f" browsers do not send it from {page}, which is another site than {server}."
+            f" {advice}{enforce}.{https} Many browsers block third-party cookies, so one domain for"
+            " both is better"
+        )
+        yield Note("cookies for other sites", (page, name), text)
+
+
+def _cookies(app: Flask, response: Response) -> Iterator[tuple[str, bool, bool]]:
+    """The cookies that a response sets, the session's included: name, whether SameSite=None, and
+    whether Secure."""
+    for line in response.headers.getlist("Set-Cookie"):
+        pair, *rest = line.split(";")
+        name, _, value = pair.partition("=")
+        attributes = {attribute.strip().lower() for attribute in rest}
+        if value:  # otherwise the cookie is deleted
+            yield name.strip(), "samesite=none" in attributes, "secure" in attributes
+    # The public attribute would count as an access to the session, which adds Vary: Cookie.
+    attribute = "_session" if hasattr(request_ctx, "_session") else "session"  # before Flask 3.1.3
+    session: SessionMixin | None = getattr(request_ctx, attribute)
+    if session and session.modified:
+        interface = app.session_interface
+        same_site = (interface.get_cookie_samesite(app) or "").lower()
+        yield (
+            interface.get_cookie_name(app),
+            same_site == "none",
+            bool(interface.get_cookie_secure(app)),
+        )
+
+
+def _asked(request: Request) -> str:
+    return f"{plain(request.method)} {plain(request.path)}"

@@ -1,0 +1,218 @@
+"""What the log says in debug mode of what an allowed page does not get from a response."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask, redirect, request, session
+
+from flask_corsguard import CorsGuard, cors
+
+PAGE = "https://app.example.com"
+API = "https://api.onrender.com"
+HEADERS = {"X-Total-Count": "3", "etag": "1", "X-Page": "1", "Cache-Control": "no-store"}
+
+
+@pytest.fixture
+def api(app: Flask) -> Flask:
+    """An app that another site's pages may read with their cookies."""
+    app.secret_key = "secret"
+    CorsGuard(
+        app,
+        origins=[PAGE, "https://*.example.com", "http://localhost:5173", "capacitor://localhost"],
+        allow_credentials=True,
+        allow_headers=["Content-Type", "Cache-Control", "X-Total-Count", "ETag"],
+        expose_headers=["ETag"],
+    )
+    app.add_url_rule("/users", "users", lambda: ("", HEADERS))
+    app.add_url_rule("/star", "star", cors(allow_headers="*")(lambda: ("", HEADERS)))
+    every = cors(allow_credentials=False, expose_headers="*")
+    app.add_url_rule("/every", "every", every(lambda: ("", HEADERS)))
+    app.add_url_rule("/public", "public", cors(allow_credentials=False)(lambda: login()))
+    app.add_url_rule("/guarded", "guarded", cors(enforce="unsafe")(lambda: login()))
+    app.add_url_rule("/to", "to", lambda: redirect(request.args["url"]))
+    app.add_url_rule("/created", "created", lambda: ("", 201, {"Location": "https://b.example"}))
+
+    @app.post("/login")
+    def login():
+        session["user"] = "ada"
+        return ""
+
+    @app.get("/cookie")
+    def cookie():
+        return "", {"Set-Cookie": request.args["line"]}
+
+    app.debug = True
+    return app
+
+
+def ask(app, path, *, method="GET", origin=PAGE, server=API, **headers):
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    client = app.test_client(use_cookies=False)
+    return client.open(path, base_url=server, method=method, headers={"Origin": origin, **sent})
+
+
+def test_a_header_that_is_not_exposed(api, log_lines):
+    """Once for each endpoint, with everything to paste."""
+    for _ in range(2):
+        ask(api, "/users")
+    (line,) = log_lines()
+    assert line.startswith(
+        "endpoint users sends X-Total-Count, which allow_headers has: that is for request headers."
+        ' To let pages read it: expose_headers=["ETag", "X-Total-Count"] (policy: default, tests/'
+    )
+
+
+def test_headers_where_no_route_is(api, log_lines):
+    api.after_request(lambda response: response.headers.update({"X-Total-Count": "1"}) or response)
+    ask(api, "/none")
+    (line,) = log_lines()
+    assert line.startswith("a URL without a route sends X-Total-Count, which")
+
+
+def test_several_headers_of_a_configured_policy(app, log_lines):
+    names = ["X-Total-Count", "X-Page"]
+    app.config.update(CORSGUARD_ORIGINS=[PAGE], CORSGUARD_ALLOW_HEADERS=names)
+    CorsGuard(app)
+    app.add_url_rule("/users", "users", lambda: ("", HEADERS))
+    app.debug = True
+    ask(app, "/users")
+    assert log_lines() == [
+        "endpoint users sends X-Total-Count and X-Page, which allow_headers has: those are for"
+        ' request headers. To let pages read them: CORSGUARD_EXPOSE_HEADERS=["X-Total-Count",'
+        ' "X-Page"] (policy: default, CORSGUARD_ORIGINS, CORSGUARD_ALLOW_HEADERS in app.config).'
+    ]
+
+
+SETTINGS = 'Set SESSION_COOKIE_SAMESITE="None" and SESSION_COOKIE_SECURE=True'
+BLOCKED = "Many browsers block third-party cookies, so one domain for both is better."
+ENFORCE = ', with enforce="unsafe" against forged requests'
+
+
+def lost(asked, name, missing, advice, page=PAGE, server=API):
+    return (
+        f"{asked} sets the cookie {name} without {missing}, so browsers do not send it from {page},"
+        f" which is another site than {server}. {advice} {BLOCKED}"
+    )
+
+
+def test_the_sessions_cookie(api, log_lines):
+    """Once for each page and cookie. Looking for it does not change the response."""
+    assert ask(api, "/cookie?line=a=b;SameSite=None;Secure").headers["Vary"] == "Origin"
+    for _ in range(2):
+        response = ask(api, "/login", method="POST")
+        assert response.headers["Vary"] == "Origin, Cookie"
+    ask(api, "/login", method="POST", origin="https://b.example.com", Sec_Fetch_Mode="cors")
+    both = "SameSite=None and Secure"
+    assert log_lines() == [
+        lost("POST /login", "'session'", both, f"{SETTINGS}{ENFORCE}.", page)
+        for page in (PAGE, "https://b.example.com")
+    ]
+    ask(api, "/guarded")
+    assert log_lines() == []
+    ask(api, "/guarded", origin="https://c.example.com")
+    (line,) = log_lines()
+    assert line == lost("GET /guarded", "'session'", both, f"{SETTINGS}.", "https://c.example.com")
+
+
+def test_a_session_without_secure(api, log_lines):
+    api.config.update(SESSION_COOKIE_SAMESITE="None", SESSION_COOKIE_NAME="sid")
+    ask(api, "/login", method="POST")
+    advice = f"Set SESSION_COOKIE_SECURE=True{ENFORCE}."
+    assert log_lines() == [lost("POST /login", "'sid'", "Secure", advice)]
+    api.config.update(SESSION_COOKIE_SECURE=True)
+    ask(api, "/login", method="POST", origin="https://b.example.com")
+    assert log_lines() == []
+
+
+def test_another_cookie(api, log_lines):
+    ask(api, "/cookie?line=to'ken=secret;Secure")
+    advice = f'Set it with samesite="None" and secure=True{ENFORCE}.'
+    assert log_lines() == [lost("GET /cookie", r"'to\x27ken'", "SameSite=None", advice)]
+
+
+def test_a_cookie_over_http(api, log_lines):
+    server = "http://192.168.0.4:5000"
+    ask(api, "/login", method="POST", server=server)
+    advice = f"{SETTINGS}{ENFORCE}. Browsers accept that only over https."
+    both = "SameSite=None and Secure"
+    assert log_lines() == [lost("POST /login", "'session'", both, advice, server=server)]
+
+
+def test_an_app_on_this_machine(api, log_lines):
+    """That the names differ has been said, and is all there is to say."""
+    ask(api, "/login", method="POST", origin="http://localhost:5173", server="http://127.0.0.1")
+    (line,) = log_lines()
+    assert line.startswith("localhost and 127.0.0.1 are different sites")
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://user:secret@SSO.example.net:443/login?next=/", "https://sso.example.net"),
+        ("http://api.onrender.com/", "http://api.onrender.com"),
+        ("//[::1]:8080/", "https://[::1]:8080"),
+        (f"{PAGE}/login", PAGE),
+    ],
+)
+def test_a_redirect_to_another_origin(api, log_lines, url, target):
+    for _ in range(2):
+        ask(api, f"/to?url={url}")
+    assert log_lines() == [
+        f"GET /to from '{PAGE}' is redirected to {target}, where the browser sends Origin: null; a"
+        " page can read that only if that server allows it. If it is a sign-in page, respond with"
+        " 401 instead, because fetch() cannot show it; otherwise respond with the URL in JSON, for"
+        " the page to fetch."
+    ]
+
+
+def without_debug(app):
+    app.debug = False
+    for path in ("/users", "/to?url=https://b.example", "/cookie?line=a=b"):
+        ask(app, path)
+    # So that it costs nothing.
+    assert [f.__name__ for f in app.after_request_funcs[None]] == ["after_request"]
+
+
+SILENT = {
+    "not in debug mode": without_debug,
+    "a policy for any header": lambda app: ask(app, "/star"),
+    "every header is exposed": lambda app: ask(app, "/every"),
+    "without credentials": lambda app: ask(app, "/public"),
+    "an origin that is not allowed": lambda app: ask(app, "/users", origin="https://b.example"),
+    "one of the app's own pages": lambda app: ask(app, "/users", origin=API),
+    "a form": lambda app: ask(app, "/login", method="POST", Sec_Fetch_Mode="navigate"),
+    "a link to another origin": lambda app: ask(
+        app, "/to?url=https://b.example", Sec_Fetch_Mode="navigate"
+    ),
+    "a preflight": lambda app: ask(
+        app, "/login", method="OPTIONS", Access_Control_Request_Method="POST"
+    ),
+    "one site": lambda app: ask(app, "/login", method="POST", server="https://api.example.com"),
+    "one site, behind a proxy": lambda app: ask(
+        app, "/login", method="POST", server="http://backend", Sec_Fetch_Site="same-site"
+    ),
+    "a page that is no website": lambda app: ask(
+        app, "/login", method="POST", origin="capacitor://localhost"
+    ),
+    "a cookie for other sites": lambda app: ask(
+        app, "/cookie?line=a=b;%20secure;%20SameSite=None;%20Path=/"
+    ),
+    "a cookie that is deleted": lambda app: ask(app, "/cookie?line=a=;Max-Age=0"),
+    "a redirect to the app": lambda app: [
+        ask(app, f"/to?url={url}") for url in ("/users", "users", f"{API}:443/users", "?", "")
+    ],
+    "a redirect to no website": lambda app: ask(app, "/to?url=mailto:a@b.example"),
+    "no redirect": lambda app: ask(app, "/created"),
+}
+
+
+@pytest.mark.parametrize("run", SILENT.values(), ids=SILENT)
+def test_nothing_to_say(api, log_lines, run):
+    run(api)
+    assert [line for line in log_lines() if "rejected" not in line] == []
+
+
+def test_a_failure_does_not_affect_the_response(api, log_lines, monkeypatch):
+    monkeypatch.setattr("flask_corsguard.runtime.debug_notes.notes", None)
+    assert ask(api, "/users").status_code == 200
+    assert log_lines() == []
