@@ -1103,3 +1103,17 @@ def test_what_cannot_be_referred_to_weakly_is_marked_all_the_same(app, http):
     app.add_url_rule("/", "index", cors(origins=SHOP)(Slots()))
     assert http.readers(app, "/") == [SHOP]
     assert unrouted_marks(app) == []
+
+
+def test_a_failure_while_marks_are_looked_at(app, log_lines):
+    """In debug mode; the request goes on."""
+    CorsGuard(app, origins=SHOP)
+
+    def fails(_state):
+        raise OSError("no")
+
+    app.extensions["corsguard"].in_debug = fails
+    app.debug = True
+    assert app.test_client().get("/").status_code == 404
+    (line,) = log_lines()
+    assert line.startswith("looking for marks without effect failed: OSError 'no'")
