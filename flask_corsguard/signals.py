@@ -48,18 +48,21 @@ class _AppSignal(NamedSignal):
             if code and "<" in code.co_qualname:  # a lambda, or inside another function
                 # Called before blinker's own callback, which was registered before it
                 # (https://docs.python.org/3/library/weakref.html#weakref.ref).
-                freed = weakref.finalize(
-                    receiver, self._tell_of_freed, id(receiver), code, self.sent
-                )
-                freed.atexit = False
+                to: object = self if sender is ANY else sender
+                freed = (id(receiver), code, weakref.ref(to), self.sent)
+                weakref.finalize(receiver, self._tell_of_freed, *freed).atexit = False
             return receiver
         raise CorsGuardError(
             f"the sender of {self.name} is the Flask app itself, not {text_of(sender)}. Write"
             " connect_via(app), or connect for every app"
         )
 
-    def _tell_of_freed(self, receiver: int, code: CodeType, sent: int) -> None:
-        if receiver in self.receivers and self.sent == sent and not sys.is_finalizing():
+    def _tell_of_freed(
+        self, receiver: int, code: CodeType, to: weakref.ref[object], sent: int
+    ) -> None:
+        # With its app, a receiver may go.
+        is_early = to() is not None and self.sent == sent and not sys.is_finalizing()
+        if is_early and receiver in self.receivers:
             logger.warning(
                 "The receiver %s (%s) of the signal %s is never called: signals hold their"
                 " receivers weakly, and nothing else holds it. Write"

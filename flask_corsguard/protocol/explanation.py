@@ -268,8 +268,10 @@ def _origin_not_allowed(decision: Decision, policy: Policy) -> str:
 
 def _has_no_origins(decision: Decision) -> bool:
     """Whether it decides because nobody has set anything, as when Flask does not read the key."""
-    lists = [each for policy in decision.policies for each in (policy.origins, policy.raw_origins)]
-    return decision.policy_source == "default" and not any(lists)
+    if decision.policy_source != "default":
+        return False
+    # With enforce, no origins are needed.
+    return not any(p.origins or p.raw_origins or p.enforce != "off" for p in decision.policies)
 
 
 def _near_miss(decision: Decision, policy: Policy) -> str:

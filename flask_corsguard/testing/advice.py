@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from flask_corsguard.protocol import explanation
@@ -9,9 +10,11 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import to_send_credentials
-from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, BlockedError
+from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, Block, BlockedError
+from flask_corsguard.testing.cookies import LostCookie
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
 from flask_corsguard.testing.fetch_request import FetchRequest
+from flask_corsguard.testing.urls import is_same_site, parse_url
 from flask_corsguard.text import shown
 
 _NO_GUARD = "No guard decided about this request: the app has none."
@@ -45,6 +48,13 @@ _NOT_ANSWERED = (
 # Headers that show what has responded.
 _TELLING = ("Content-Type", "Server", "Via", "X-Powered-By")
 _MOST_OF_A_BODY = 60
+# A part of the host or the path of a sign-in page.
+_SIGN_IN = re.compile(
+    r"(?<![a-z])(log-?in|sign-?in|sso|o?auth2?|authorize|authenticate|saml2?)(?![a-z])",
+    re.IGNORECASE,
+)
+# SESSION_COOKIE_NAME, unless the app sets another.
+_FLASK_SESSION = "session"
 
 
 def why_blocked(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
@@ -54,13 +64,24 @@ def why_blocked(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
     """
     if not exchanges:
         return str(error)
-    if error.block not in POLICY_BLOCKS:
+    is_of_policy = error.block in POLICY_BLOCKS
+    if is_of_policy or error.block is Block.UNREACHABLE:
+        sign_in = _sign_in(exchanges[:-1] if is_of_policy else exchanges)
+        if sign_in:
+            return f"{sign_in}\n{error.found}"
+    if not is_of_policy:
         decision = exchanges[-1].decision
         if decision is None or not decision.blocked:
             return str(error)
         refused = "\n".join(explanation.lines(decision))
         return f"{error.words(change=False)}\nFlask-CorsGuard refused the request: {refused}"
-    return f"{_why(error, exchanges)}{_after_redirect(exchanges)}"
+    lines = [_why(error, exchanges)]
+    if redirect := _after_redirect(exchanges):
+        decision = exchanges[-1].decision
+        has_no_route = decision is not None and decision.endpoint is None
+        # First if nothing that is said about the last address helps.
+        lines.insert(0 if has_no_route or _is_null_now(exchanges) else 1, redirect)
+    return "\n".join(lines)
 
 
 def _why(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
@@ -92,12 +113,12 @@ def _why(error: BlockedError, exchanges: Sequence[Exchange]) -> str:
     return f"{words if decision.outcome is Outcome.ALLOWED else decided}\n{change}"
 
 
-def cookies_not_kept(request: FetchRequest) -> str:
-    """What to change if the browser keeps no cookies from a response, in lines; "" if there are
-    none, or if a cookie's own attributes decide."""
+def cookies_lost(request: FetchRequest) -> str:
+    """Which cookies the browser has not sent, or not kept, and what to change, in lines; "" if
+    there are none."""
     sets_one = "Set-Cookie" in request.exchanges[-1].response_headers
     if not sets_one or request.tainting != "cors" or request.credentials == "include":
-        return ""
+        return "\n".join(_lost(cookie, request) for cookie in request.lost_cookies.values())
     return (
         "The browser keeps no cookies from this response, because credentials is"
         f" {request.credentials!r}.\n"
@@ -105,24 +126,70 @@ def cookies_not_kept(request: FetchRequest) -> str:
     )
 
 
+def _lost(lost: LostCookie, request: FetchRequest) -> str:
+    """Why a cookie is not kept, or not sent, and what to change."""
+    cookie, server, is_set, why = lost
+    name, page = shown(cookie.name), request.page
+    attributes = {"SAMESITE": '"None"', "SECURE": "True"}
+    if why == "insecure":
+        found = "it has SameSite=None without Secure"
+        del attributes["SAMESITE"]
+    elif why == "same_site":
+        same_site = f"SameSite={cookie.same_site.title()}" if cookie.same_site else "no SameSite"
+        found = f"it has {same_site}, and {page or 'null'} is another site than {server}"
+    else:
+        found = f"it is a third-party cookie, which the engine {request.engine.name} restricts"
+    one_site = "serve the page and the API under one domain"
+    if page and page.is_loopback and server.is_loopback:
+        one_site = f"have the page call {server._replace(host=page.host)}"
+    if why == "third_party":
+        change = one_site
+    elif cookie.name == _FLASK_SESSION:
+        change = f"set {' and '.join(f'SESSION_COOKIE_{n}={v}' for n, v in attributes.items())}"
+    else:
+        arguments = ", ".join(f"{n.lower()}={v}" for n, v in attributes.items())
+        change = f"call set_cookie({name}, ..., {arguments})"
+    if why != "third_party" and not is_same_site(page, server):
+        change += f". Better, {one_site}, since many browsers block third-party cookies"
+    verb = "keep" if is_set else "send"
+    return f"The browser does not {verb} the cookie {name}: {found}.\nChange: {change}."
+
+
+def _redirects(exchanges: Iterable[Exchange]) -> list[Exchange]:
+    return [e for e in exchanges if e.status in REDIRECT_STATUSES and not e.preflight]
+
+
+def _sign_in(exchanges: Sequence[Exchange]) -> str:
+    """What to change if the last redirect seems to lead to a sign-in page at another origin, in a
+    line; "" if it does not."""
+    redirects = _redirects(exchanges)
+    start = parse_url(redirects[-1].url) if redirects else None
+    target = parse_url(redirects[-1].value_of("Location") or "", start) if start else None
+    if start is None or target is None or target.origin == start.origin:
+        return ""
+    if not _SIGN_IN.search(f"{target.origin}{target.path}"):
+        return ""
+    return (
+        f"The request was redirected from {shown(str(start))} to {shown(str(target))}, which looks"
+        " like a sign-in page: respond with 401 instead, and have the page go there. If it is not"
+        " one, respond with the URL in JSON, and have the page fetch that."
+    )
+
+
 def _after_redirect(exchanges: Sequence[Exchange]) -> str:
     """What to change where the request was redirected, in a line; "" if it was not."""
-    redirects = [
-        exchange.url
-        for exchange in exchanges[:-1]
-        if exchange.status in REDIRECT_STATUSES and not exchange.preflight
-    ]
+    redirects = [exchange.url for exchange in _redirects(exchanges[:-1])]
     if not redirects:
         return ""
     if not _is_null_now(exchanges):
         return (
-            f"\nThe request was redirected from {shown(redirects[0])}: if that is to a sign-in"
+            f"The request was redirected from {shown(redirects[0])}: if that is to a sign-in"
             " page, respond with 401 instead."
         )
     everybody = '; or, if everybody may read it without credentials, set origins="*" at that URL'
     is_for_everybody = exchanges[-1].value_of(ALLOW_ORIGIN) == "*"
     return (
-        f"\nThe request was redirected from {shown(redirects[-1])} to another origin, which makes"
+        f"The request was redirected from {shown(redirects[-1])} to another origin, which makes"
         " its Origin null: respond with the URL in JSON instead, and have the page fetch that"
         f"{'' if is_for_everybody else everybody}. If it is a sign-in page, respond with 401"
         " instead."

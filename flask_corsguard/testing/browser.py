@@ -14,10 +14,11 @@ from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
 from flask_corsguard.protocol.safelist import FORM_TYPES
-from flask_corsguard.testing.advice import cookies_not_kept
+from flask_corsguard.testing.advice import cookies_lost
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
+from flask_corsguard.testing.failure_notes import lost_cookies
 from flask_corsguard.testing.fetch import Network
 from flask_corsguard.testing.fetch_arguments import (
     Body,
@@ -249,11 +250,13 @@ class Browser:
         headers = visible_headers(
             last, cors=request.tainting == "cors", credentials=request.credentials == "include"
         )
+        lost = cookies_lost(request)
+        lost_cookies.append(lost if last.status in (401, 403) else "")
         return Response(
             question,
             tuple(request.exchanges),
             readable=True,
-            why="\n".join(filter(None, [headers.missed, cookies_not_kept(request)])),
+            why="\n".join(filter(None, [headers.missed, lost])),
             type=request.tainting,
             status=last.status,
             url=last.url,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from werkzeug.http import parse_date
 
@@ -65,12 +66,29 @@ class CookieContext:
     top_site: str
 
 
+class LostCookie(NamedTuple):
+    """A cookie that the browser keeps from a server.
+
+    :ivar server: the server's origin.
+    :ivar is_set: whether a response sets it, so that it is not kept; otherwise, it is not sent.
+    :ivar why: what the browser objects to: its ``SameSite``, ``SameSite=None`` without ``Secure``,
+        or that it is a third-party cookie.
+    """
+
+    cookie: Cookie
+    server: Origin
+    is_set: bool
+    why: Literal["same_site", "insecure", "third_party"]
+
+
 class CookieJar:
     """The cookies of one browser. Times are in seconds, and come from the caller."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._cookies: dict[object, Cookie] = {}
+        # Those that it has not kept, so that later requests can say why they lack them.
+        self._refused: dict[object, Cookie] = {}
 
     def header_for(self, url: Url, context: CookieContext, now: float) -> str:
         """The ``Cookie`` header of a request, "" for none."""
@@ -78,18 +96,49 @@ class CookieJar:
         found.sort(key=lambda cookie: -len(cookie.path))
         return "; ".join(f"{c.name}={c.value}" if c.name else c.value for c in found)
 
-    def store(self, line: str, url: Url, context: CookieContext, now: float) -> None:
-        """Read one ``Set-Cookie`` line, and keep the cookie if the rules allow it."""
-        cookie = self._read(line, url, context, now)
-        if cookie is None:
-            return
+    def not_sent(self, url: Url, context: CookieContext, now: float) -> Iterator[LostCookie]:
+        """The server's cookies that a request lacks because of its page."""
+        kept = self._cookies.values()
+        sent = {c.name for c in kept if self._is_sent(c, url, context, now)}
+        for cookie in (*kept, *self._refused.values()):
+            if cookie.name not in sent and self._is_for(cookie, url, now):
+                why = self._why_lost(cookie, context)
+                if why is not None:
+                    yield LostCookie(cookie, _origin(url), False, why)
+
+    def store(self, line: str, url: Url, context: CookieContext, now: float) -> LostCookie | None:
+        """Read one ``Set-Cookie`` line, and keep the cookie if the rules allow it.
+
+        :returns: the cookie, if it is not kept because of the page or its own ``SameSite``.
+        """
+        read = self._read(line, url, context, now)
+        if read is None:
+            return None
+        cookie, attributes = read
+        self._refused.pop(cookie.key, None)
+        if not self._may_store(cookie, attributes, url, context):
+            why = self._why_lost(cookie, context)
+            is_deleted = cookie.expires is not None and cookie.expires <= now
+            if why is None or is_deleted:
+                return None
+            self._refused[cookie.key] = cookie
+            return LostCookie(cookie, _origin(url), True, why)
         old = self._cookies.get(cookie.key)
         self._cookies[cookie.key] = replace(cookie, created=old.created) if old else cookie
         for key, kept in list(self._cookies.items()):
             if kept.expires is not None and kept.expires <= now:
                 del self._cookies[key]
+        return None
 
     def _is_sent(self, cookie: Cookie, url: Url, context: CookieContext, now: float) -> bool:
+        return (
+            self._is_for(cookie, url, now)
+            and self._is_in_partition(cookie, context)
+            and self._same_site_allows(cookie, context, now)
+        )
+
+    def _is_for(self, cookie: Cookie, url: Url, now: float) -> bool:
+        """Whether a request for the URL has the cookie, whatever its page is."""
         origin = _origin(url)
         is_below = not cookie.host_only and _is_below(origin.host, cookie.domain)
         return (
@@ -97,9 +146,18 @@ class CookieJar:
             and _path_covers(cookie.path, url.path)
             and (not cookie.secure or self._may_be_secure(origin))
             and (cookie.expires is None or cookie.expires > now)
-            and self._is_in_partition(cookie, context)
-            and self._same_site_allows(cookie, context, now)
         )
+
+    def _why_lost(
+        self, cookie: Cookie, context: CookieContext
+    ) -> Literal["same_site", "insecure", "third_party"] | None:
+        engine = self._engine
+        if cookie.same_site == "none" and not cookie.secure and engine.none_needs_secure:
+            return "insecure"
+        if not context.same_site and (cookie.same_site or engine.default_same_site) != "none":
+            return "same_site"
+        is_restricted = context.third_party and engine.third_party_cookies != "allowed"
+        return "third_party" if is_restricted else None
 
     def _is_in_partition(self, cookie: Cookie, context: CookieContext) -> bool:
         is_apart = self._engine.third_party_cookies in ("partitioned", "blocked")
@@ -116,7 +174,9 @@ class CookieJar:
         is_new = not cookie.same_site and now - cookie.created < self._engine.lax_post_window
         return context.method in SAFE_METHODS or is_new
 
-    def _read(self, line: str, url: Url, context: CookieContext, now: float) -> Cookie | None:
+    def _read(
+        self, line: str, url: Url, context: CookieContext, now: float
+    ) -> tuple[Cookie, Mapping[str, str]] | None:
         pair, _, rest = line.partition(";")
         name, equals, value = (part.strip(" \t") for part in pair.partition("="))
         if not equals:
@@ -143,7 +203,7 @@ class CookieJar:
             created=now,
             partition=self._partition(attributes, context),
         )
-        return cookie if self._may_store(cookie, attributes, url, context) else None
+        return cookie, attributes
 
     def _partition(self, attributes: Mapping[str, str], context: CookieContext) -> str | None:
         engine = self._engine

@@ -23,6 +23,7 @@ from flask_corsguard.protocol.headers import is_token
 from flask_corsguard.protocol.safelist import HTTP_WHITESPACE
 from flask_corsguard.runtime.front_record import FrontRecord
 from flask_corsguard.runtime.state import FRONT_KEY, RECORD_KEY, RequestRecord
+from flask_corsguard.testing.failure_notes import BROWSER_KEY
 from flask_corsguard.testing.urls import Url
 from flask_corsguard.text import shown
 
@@ -127,6 +128,7 @@ def send(
     # Set unchanged: the builder would decode and encode them.
     environ["PATH_INFO"] = unquote_to_bytes(url.path).decode("latin-1")
     environ["QUERY_STRING"] = url.query[1:]
+    environ[BROWSER_KEY] = True
     environ["REQUEST_URI"] = environ["RAW_URI"] = url.path + url.query
     # The app's environment, and those that middleware makes for a Flask app: copies, or new ones in
     # another thread.

@@ -146,6 +146,8 @@ class Network:
         exchange = send(app, method, url, headers, body, preflight=preflight)
         request.exchanges.append(exchange)
         if with_cookies:
-            for line in exchange.response_headers.getlist("Set-Cookie"):
-                self.cookies.store(line, url, context, self.now())
+            lines = exchange.response_headers.getlist("Set-Cookie")
+            lost = [*self.cookies.not_sent(url, context, self.now())]
+            stored = [self.cookies.store(line, url, context, self.now()) for line in lines]
+            request.lost_cookies |= {each.cookie.name: each for each in (*lost, *stored) if each}
         return exchange

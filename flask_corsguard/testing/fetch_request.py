@@ -10,7 +10,7 @@ from flask_corsguard.protocol.origins import Origin
 from flask_corsguard.protocol.publicsuffix import site_of
 from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.testing.blocks import Block, BlockedError
-from flask_corsguard.testing.cookies import CookieContext
+from flask_corsguard.testing.cookies import CookieContext, LostCookie
 from flask_corsguard.testing.cors_check import Requester
 from flask_corsguard.testing.engines import Engine
 from flask_corsguard.testing.exchange import Exchange
@@ -40,6 +40,7 @@ class FetchRequest:
     :ivar first_unsafe: the headers of the first preflight that was needed, if the engine insists
         on another one after every redirect.
     :ivar exchanges: what went over the wire so far.
+    :ivar lost_cookies: by name, the cookies that the browser has not sent, or not kept.
     """
 
     engine: Engine
@@ -58,6 +59,7 @@ class FetchRequest:
     held_back: HeaderList = field(default_factory=HeaderList)
     first_unsafe: dict[str, str] | None = None
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
+    lost_cookies: dict[str, LostCookie] = field(default_factory=dict[str, LostCookie])
 
     def __post_init__(self) -> None:
         self.first_method = self.method

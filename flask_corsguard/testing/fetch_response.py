@@ -36,7 +36,7 @@ class Response:
     :ivar readable: whether the page may read the response.
     :ivar reason: the :class:`Block`, the rule that keeps the response from the page, or None.
     :ivar why: that rule in words, with what to send and what to change; for a readable response,
-        the headers that the page does not see and cookies that are not kept, or "".
+        the headers that the page does not see and the cookies that are not kept or not sent, or "".
     :ivar relative: whether the test gave a relative URL that stayed at the page's own origin, so
         that CORS had nothing to decide.
     :ivar type: ``basic``, ``cors``, ``opaque`` or ``opaqueredirect``; None if ``fetch()`` failed.

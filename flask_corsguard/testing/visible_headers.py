@@ -9,6 +9,7 @@ from flask_corsguard.protocol.headers import EXPOSE_HEADERS, FORBIDDEN_RESPONSE_
 from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
 from flask_corsguard.testing.advice import change_at
 from flask_corsguard.testing.exchange import Exchange
+from flask_corsguard.testing.failure_notes import hidden_header
 from flask_corsguard.text import shown
 
 # These are for browsers and caches: no page misses them.
@@ -35,6 +36,8 @@ class VisibleHeaders(Mapping[str, str]):
         lower = name.lower()
         if lower in self._visible:
             return self._visible[lower]
+        if lower in self.hidden:
+            hidden_header.append((lower, self.hidden[lower]))
         raise KeyError(self.why_not(name).replace("\n", " "))
 
     def __iter__(self) -> Iterator[str]:

@@ -215,6 +215,8 @@ def test_why(servers, asked, block, found, send, change):
     response = getattr(Browser(servers, page, engine), act)(**asked).assert_blocked(block)
     assert response.reason is block
     first, *more = response.why.split("\n")
+    if first.startswith("The request was redirected from "):
+        first, *more = more
     assert found in first
     assert first.endswith(".")
     assert len(first) < 1000
@@ -291,17 +293,63 @@ def test_a_redirect_to_a_sign_in_page():
     """Where a redirect led to what the page may not read, the advice is to answer with 401."""
     hint = f"The request was redirected from '{API}/'"
     for login in (fixed(), guarded(origins="https://b.example")):
-        servers = {API: redirecting(f"{OTHER}/login"), OTHER: login}
+        servers = {API: redirecting(f"{OTHER}/"), OTHER: login}
         why = Browser(servers, SHOP).fetch(f"{API}/").assert_blocked("allow_origin_missing").why
-        last = why.splitlines()[-1]
-        assert last.startswith(hint)
-        assert last.endswith(" If it is a sign-in page, respond with 401 instead.")
+        first = why.splitlines()[0]
+        assert first.startswith(hint)
+        assert first.endswith(" If it is a sign-in page, respond with 401 instead.")
         why = Browser(servers, API).fetch("/").assert_blocked("allow_origin_missing").why
         assert why.splitlines()[-1] == (
             f"{hint}: if that is to a sign-in page, respond with 401 instead."
         )
+    # What is said about a URL without a route comes last.
+    servers = {API: redirecting(f"{OTHER}/x"), OTHER: guarded(origins="https://b.example")}
+    first, *_, last = Browser(servers, API).fetch("/").why.splitlines()
+    assert first.startswith(hint)
+    assert "check the URL, the method and the trailing slash" in last
     # A page that has not been redirected is told nothing of it.
     assert hint not in Browser(fixed(), SHOP).fetch(f"{API}/").why
+
+
+@pytest.mark.parametrize(
+    ("target", "looks_like_one"),
+    [
+        (f"{OTHER}/login?next=/", True),
+        (f"{OTHER}/users/sign-in", True),
+        (f"{OTHER}/oauth2/authorize", True),
+        ("https://sso.b.test/", True),
+        ("https://login.b.test/x", True),
+        (f"{OTHER}/authors", False),
+        (f"{OTHER}/blogins", False),
+        (f"{OTHER}/?next=/login", False),
+        (f"{API}/login", False),
+    ],
+)
+@pytest.mark.parametrize("serves_all", [True, False], ids=["one app", "no server there"])
+@pytest.mark.parametrize("page", [SHOP, API])
+def test_what_looks_like_a_sign_in_page(target, looks_like_one, serves_all, page):
+    """At another origin, it is named first, and nothing that would not help is advised."""
+    app = guarded(origins=SHOP)
+    app.add_url_rule("/me", "me", lambda: ("", 302, {"Location": target}))
+    response = Browser(app if serves_all else {API: app}, page).fetch(f"{API}/me")
+    first, *more = response.why.splitlines() or [""]
+    redirected = f"The request was redirected from '{API}/me' to '{target}', which looks like a"
+    assert first.startswith(redirected) == looks_like_one
+    if looks_like_one:
+        assert first == (
+            f"{redirected} sign-in page: respond with 401 instead, and have the page go there. If"
+            " it is not one, respond with the URL in JSON, and have the page fetch that."
+        )
+        assert len(more) == 1
+        assert response.reason in (Block.UNREACHABLE, Block.ALLOW_ORIGIN_MISSING)
+
+
+def test_a_redirect_to_a_sign_in_page_that_the_page_may_not_follow():
+    """The policy rejects the redirect already, and that is said as ever."""
+    app = guarded(origins=SHOP)
+    app.add_url_rule("/me", "me", lambda: ("", 302, {"Location": f"{OTHER}/login"}))
+    why = Browser(app, "https://b.example").fetch(f"{API}/me").why
+    assert 'To allow it: origins=["https://shop.example", "https://b.example"]' in why
 
 
 TO_ANOTHER = (
@@ -327,8 +375,8 @@ def test_a_redirect_to_another_origin(origins, credentials):
     """The origin is null then, which no setting but ``"*"`` can let read."""
     servers = {API: MOVED, OTHER: guarded(origins=origins)}
     response = Browser(servers, SHOP).fetch(f"{API}/", credentials=credentials)
-    *_, advice, last = response.assert_blocked("allow_origin_missing").why.splitlines()
-    assert last == f"{TO_ANOTHER}{PUBLIC}{SIGN_IN}"
+    first, *_, advice = response.assert_blocked("allow_origin_missing").why.splitlines()
+    assert first == f"{TO_ANOTHER}{PUBLIC}{SIGN_IN}"
     assert "allow_credentials=True" not in advice
     assert "To allow it: serve the page from an origin of its own" in advice
     servers[OTHER] = guarded(origins="*")
@@ -340,10 +388,10 @@ def test_a_redirect_with_credentials_to_what_everybody_may_read():
     servers = {API: MOVED, OTHER: guarded(origins="*")}
     response = Browser(servers, SHOP).fetch(f"{API}/", credentials="include")
     why = response.assert_blocked("allow_origin_wildcard").why
-    assert why.splitlines()[1:] == [
-        "To allow it: have the page leave out credentials: 'include', if it needs no cookies"
-        " there.",
-        f"{TO_ANOTHER}. {SIGN_IN}",
+    first, _, *more = why.splitlines()
+    assert first == f"{TO_ANOTHER}. {SIGN_IN}"
+    assert more == [
+        "To allow it: have the page leave out credentials: 'include', if it needs no cookies there."
     ]
     # A page without an origin of its own.
     response = Browser(guarded(origins="*"), "null").fetch(f"{API}/", credentials="include")

@@ -262,6 +262,99 @@ def test_a_cookie_that_credentials_keep_from_being_stored(page, credentials, bod
     assert ("set credentials: 'include' in this request" in response.why) == lost
 
 
+ELSEWHERE = f"and {SHOP} is another site than {API}"
+BETTER = (
+    " Better, serve the page and the API under one domain, since many browsers block third-party"
+    " cookies."
+)
+NONE = 'set SESSION_COOKIE_SAMESITE="None" and SESSION_COOKIE_SECURE=True.' + BETTER
+TO_ONE_DOMAIN = "serve the page and the API under one domain."
+# A cookie, what the browser objects to in each engine, and what to change ("" if it keeps it).
+LOST = [
+    ("session=1", f"it has no SameSite, {ELSEWHERE}.", NONE),
+    ("session=1; SameSite=Strict; Secure", f"it has SameSite=Strict, {ELSEWHERE}.", NONE),
+    ("session=1; SameSite=None", "it has SameSite=None without Secure.",
+     "set SESSION_COOKIE_SECURE=True." + BETTER),
+    ("token=1; SameSite=Lax", f"it has SameSite=Lax, {ELSEWHERE}.",
+     "call set_cookie('token', ..., samesite=\"None\", secure=True)." + BETTER),
+    ("token=1; SameSite=None", "it has SameSite=None without Secure.",
+     "call set_cookie('token', ..., secure=True)." + BETTER),
+    ("session=1; SameSite=None; Secure", "", ""),
+    ("session=; Max-Age=0", "", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "found", "change"), LOST)
+def test_a_cookie_that_its_attributes_keep_from_being_stored(line, found, change):
+    """The response that sets it says so, and the next one says what the request lacked."""
+    browser = Browser(SERVER, SHOP)
+    name = line.partition("=")[0]
+    for verb, body in (("keep", line), ("send", "")):
+        response = browser.fetch(f"{API}/", method="POST", body=body, credentials="include")
+        words = f"The browser does not {verb} the cookie '{name}': {found}\nChange: {change}"
+        assert response.why == (words if found else "")
+    # Nothing else needs to be said of a page of the same site.
+    browser.page = SAME_SITE
+    response = browser.fetch(f"{API}/", credentials="include")
+    assert ("SameSite=None without Secure" in found) == bool(response.why)
+    assert "Better" not in response.why
+
+
+@pytest.mark.parametrize(
+    ("engine", "verbs"), [("chromium", "keep send"), ("webkit", "keep send"), ("firefox", "")]
+)
+def test_a_third_party_cookie(engine, verbs):
+    browser = Browser(SERVER, SHOP, engine)
+    line = "session=1; SameSite=None; Secure"
+    found = []
+    for body in (line, ""):
+        response = browser.fetch(f"{API}/", method="POST", body=body, credentials="include")
+        found += [response.why] if response.why else []
+    assert found == [
+        f"The browser does not {verb} the cookie 'session': it is a third-party cookie, which the"
+        f" engine {engine} restricts.\nChange: {TO_ONE_DOMAIN}"
+        for verb in verbs.split()
+    ]
+
+
+def test_a_cookie_that_was_stored_on_another_page():
+    """As after a sign-in on a page of the server's own."""
+    browser = opened("session=1; SameSite=Lax; Secure; Path=/")
+    browser.page = SHOP
+    why = browser.fetch(f"{API}/", credentials="include").why
+    assert why == (
+        f"The browser does not send the cookie 'session': it has SameSite=Lax, {ELSEWHERE}.\n"
+        f"Change: {NONE}"
+    )
+    assert browser.fetch(f"{API}/").why == ""  # a request that wants no cookies lacks none
+
+
+def test_a_cookie_that_is_deleted_is_not_missed():
+    browser = Browser(SERVER, SHOP)
+    for body, is_missed in (("session=1", True), ("session=; Max-Age=0", False), ("", False)):
+        response = browser.fetch(f"{API}/", method="POST", body=body, credentials="include")
+        assert ("does not keep" in response.why) == is_missed
+    assert response.why == ""
+
+
+def test_a_cookie_that_is_sent_from_its_own_partition():
+    """Another one with its name is not missed."""
+    line = "session=1; SameSite=None; Secure"
+    browser = opened(line, at=f"{API}/", engine="firefox")
+    browser.page = SHOP
+    assert "third-party" in browser.fetch(f"{API}/", credentials="include").why
+    browser.fetch(f"{API}/", method="POST", body=line, credentials="include")
+    assert browser.fetch(f"{API}/", credentials="include").why == ""
+
+
+def test_a_cookie_between_two_names_of_this_machine():
+    browser = Browser(SERVER, "http://localhost:5173")
+    response = browser.fetch(
+        "http://127.0.0.1:5000/", method="POST", body="session=1", credentials="include"
+    )
+    assert "Better, have the page call http://localhost:5000, since many" in response.why
+
+
 def test_a_sandboxed_page_is_of_no_site():
     browser = opened("a=1; Path=/", "b=2; Path=/; SameSite=None; Secure")
     browser.page = "null"

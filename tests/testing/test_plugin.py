@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
-from .servers import anyone
+from flask_corsguard.testing.failure_notes import FailureNotes
+
+from .servers import anyone, guarded
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.slow
@@ -189,3 +193,167 @@ def test_without_an_app(run):
 def test_it_is_listed_among_the_fixtures(run):
     result = run("", "--fixtures")
     result.stdout.fnmatch_lines(["cors_browser*", "*Opens browsers in front of the fixture*"])
+
+
+ORIGIN = {"Origin": "https://shop.example"}
+NOTES_APP = """
+import pytest
+from flask import Flask
+from flask_corsguard import CorsGuard, cors, cors_exempt
+
+ORIGIN = {"Origin": "https://shop.example"}
+ALLOW = "Access-Control-Allow-Origin"
+
+@pytest.fixture
+def app():
+    app = Flask("shop", static_folder=None)
+    CorsGuard(app, origins=["https://shop.example", "https://*.shop.example"])
+    app.add_url_rule(
+        "/users", "users", lambda: ([], {"X-Total": "7"}), methods=["GET", "POST", "PATCH"]
+    )
+    signed_in = cors(allow_credentials=True)
+    app.add_url_rule("/login", "login", signed_in(lambda: ("", {"Set-Cookie": "token=1"})))
+    app.add_url_rule("/me", "me", signed_in(lambda: ("", 401)))
+    app.add_url_rule("/list", "list", cors(origins="https://*.b.example")(lambda: ""))
+    app.add_url_rule("/all", "all", cors(origins=lambda origin: True)(lambda: ""))
+    app.add_url_rule("/open", "open", cors(origins="*")(lambda: ""))
+    app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: ""))
+    return app
+"""
+NO_ORIGIN = "had no Origin header, so the guard sent no CORS headers. Add it: client"
+NO_METHOD = "OPTIONS /users had no Access-Control-Request-Method header, so it was not a preflight."
+# The last lines of a failing test, and the lines of its report's section.
+NOTES = [
+    ('client.get("/users?page=2").headers[ALLOW]',
+     [f"GET /users?page=2 {NO_ORIGIN}.get('/users?page=2', headers={ORIGIN}).",
+      "The fixture cors_browser sends what a browser sends:"
+      " cors_browser('https://shop.example').fetch('https://localhost/users?page=2')."]),
+    ('assert client.post("/users").headers.get("access-control-allow-origin")',
+     [f"POST /users {NO_ORIGIN}.post('/users', headers={ORIGIN}).",
+      "The fixture cors_browser sends what a browser sends:"
+      " cors_browser('https://shop.example').fetch('https://localhost/users', method='POST')."]),
+    ('assert client.get("/list").access_control_allow_origin',
+     [f"GET /list {NO_ORIGIN}.get('/list', headers={{'Origin': 'https://www.b.example'}}).", ...]),
+    ('assert ALLOW in client.get("/all").headers',
+     [f"GET /all {NO_ORIGIN}.get('/all', headers={{'Origin': 'https://app.example.com'}}).", ...]),
+    # Three at most, the last first, and none twice.
+    ('[client.get(f"/{n}") for n in "12344"]; assert not ALLOW',
+     [*(f"GET /{n} {NO_ORIGIN}.get('/{n}', headers={ORIGIN})." for n in "432"), ...]),
+    ('assert client.options("/users", headers=ORIGIN).status_code == 204',
+     [f"{NO_METHOD} Add it: client.options('/users', headers={{'Origin': 'https://shop.example',"
+      " 'Access-Control-Request-Method': 'PATCH'}).",
+      "The fixture cors_browser sends what a browser sends:"
+      " cors_browser('https://shop.example').fetch('https://localhost/users', method='PATCH')."]),
+    ('name = "Access-Control-Request-Method"\n    assert'
+     ' client.options("/users", headers={name: "POST"}).status_code == 204',
+     ["OPTIONS /users had no Origin header, so it was not a preflight. Add it:"
+      " client.options('/users', headers={'Origin': 'https://shop.example',"
+      " 'Access-Control-Request-Method': 'POST'}).", ...]),
+    ('client.options("/open").headers["Access-Control-Allow-Methods"]',
+     ["OPTIONS /open had no Origin and no Access-Control-Request-Method header, so it was not a"
+      " preflight. Add them: client.options('/open', headers={'Origin': 'https://app.example.com',"
+      " 'Access-Control-Request-Method': 'GET'}).", ...]),
+    ('assert cors_browser("https://shop.example").fetch("https://a.test/users").headers.get("X-Total")',
+     ["JavaScript does not see X-Total: no Access-Control-Expose-Headers names it.",
+      "Send: Access-Control-Expose-Headers: X-Total", "Change: add 'X-Total' to expose_headers."]),
+    ('browser = cors_browser("https://shop.example")\n    for path in ("login", "me"): r ='
+     ' browser.fetch(f"https://a.test/{path}", credentials="include")\n    assert r.ok',
+     ["The browser does not send the cookie 'token': it has no SameSite, and https://shop.example"
+      " is another site than https://a.test.", ...]),
+    ('cors_browser("https://shop.example").fetch("https://a.test/login", credentials="include");'
+     ' assert False', []),
+    # Nothing, where a request was as it should be, or the failure is about something else.
+    ('assert client.get("/users").status_code == 201', []),
+    ('client.get("/users"); assert ALLOW not in client.get("/users", headers=ORIGIN).headers', []),
+    ('assert ALLOW not in client.get("/open").headers', []),
+    ('assert ALLOW in client.get("/exempt").headers', []),
+    ('assert client.options("/users").status_code == 204', []),
+    ('client.get("/users"); cors_browser().fetch("https://a.test/users").assert_readable()', []),
+    ('cors_browser("https://a.test").fetch("https://a.test/users"); assert not ALLOW', []),
+    ('cors_browser("https://shop.example").fetch("https://a.test/users").assert_visible("X-Total")',
+     []),
+]  # fmt: skip
+
+
+def section_of(lines):
+    """The lines of each section that the plugin has added."""
+    found = []
+    for line in lines:
+        if " Flask-CorsGuard " in line and line.startswith("---"):
+            found.append([])
+            continue
+        if line.startswith(("---", "___", "===")):
+            found.append(None)
+        elif found and found[-1] is not None:
+            found[-1].append(line)
+    return [lines for lines in found if lines is not None]
+
+
+@pytest.mark.parametrize("how", ["in process", "with xdist"])
+def test_notes_on_a_failure(run, pytester, how):
+    """A failed test says what its requests lack, in whichever process it ran."""
+    tests = [
+        f"def test_{number:02}(client, cors_browser):\n    {lines}\n"
+        for number, (lines, _) in enumerate(NOTES)
+    ]
+    source = "from conftest import ALLOW, ORIGIN\n" + "\n".join(tests)
+    options, runs = (), pytester.runpytest_inprocess
+    if how == "with xdist":
+        options, runs = ("-p", "xdist.plugin", "-n1"), pytester.runpytest_subprocess
+    result = run(source, "--tb=short", *options, conftest=NOTES_APP, how=runs)
+    result.assert_outcomes(failed=len(NOTES))
+    found = section_of(result.outlines)
+    expected = [lines for _, lines in NOTES if lines]
+    assert len(found) == len(expected)
+    for lines, wanted in zip(found, expected, strict=True):
+        assert len(lines) == len(wanted)
+        assert lines[: len(wanted) - (wanted[-1] is ...)] == [x for x in wanted if x is not ...]
+
+
+def test_no_notes_on_what_passes_or_has_no_guard(run):
+    result = run(
+        """
+        from flask import Flask
+
+        def test_passing(client):
+            assert "Access-Control-Allow-Origin" not in client.get("/users/7").headers
+
+        def test_without_a_guard(client):
+            client = Flask("shop").test_client()
+            assert "Access-Control-Allow-Origin" in client.get("/users/7").headers
+
+        def test_after_another(client):
+            assert not "Access-Control-Allow-Origin"
+        """
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    assert section_of(result.outlines) == []
+
+
+def test_notes_on_a_failure_without_a_traceback(run):
+    result = run(
+        """
+        import pytest
+
+        def test_it(client):
+            client.get("/users/7")
+            pytest.fail("no Access-Control-Allow-Origin", pytrace=False)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    ((first, _),) = section_of(result.outlines)
+    assert first.startswith("GET /users/7 had no Origin header")
+
+
+def test_the_watched_requests_keep_no_app_alive():
+    notes = FailureNotes()
+    notes.begin()
+    app = guarded(origins="https://shop.example")
+    app.test_client().get("/")
+    forgotten = weakref.ref(app)
+    del app
+    gc.collect()
+    assert forgotten() is None
+    assert notes.words("Access-Control-", None).startswith("GET / had no Origin header")
+    notes.end()
+    assert notes.words("Access-Control-", None) == ""

@@ -1,0 +1,197 @@
+"""What to change in a test that fails because its requests are not those of a page."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from flask import request, request_started
+from flask.app import Flask
+
+from flask_corsguard.decorators import EXTENSION_KEY
+from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN
+from flask_corsguard.protocol.remedies import plain
+from flask_corsguard.runtime.state import AppState, RequestRecord
+from flask_corsguard.text import shown, text_of
+
+#: The key of a WSGI environment that marks the simulated browser's requests.
+BROWSER_KEY = "flask_corsguard.browser"
+#: The header that a test has looked for last, and why the page does not see it.
+hidden_header: deque[tuple[str, str]] = deque(maxlen=1)
+#: Which cookies the last response of a browser lacked, in words, if it asks for a sign-in.
+lost_cookies: deque[str] = deque(maxlen=1)
+
+_CORS_HEADER = re.compile("access[-_]control[-_]", re.IGNORECASE)
+_MOST_KEPT, _MOST_NAMED = 50, 3
+_METHODS = ("PUT", "PATCH", "DELETE", "POST", "GET")
+
+
+class _SentRequest(NamedTuple):
+    """A request to an app with a guard. Nothing here keeps the app alive.
+
+    :ivar path: with the query, below the app's root.
+    :ivar url: the same at the server, with https.
+    :ivar origin: the ``Origin`` header, or None.
+    :ivar requested_method: the ``Access-Control-Request-Method`` header, or None.
+    :ivar is_of_browser: whether the simulated browser has sent it.
+    :ivar record: has the decision, once there is one.
+    """
+
+    method: str
+    path: str
+    url: str
+    origin: str | None
+    requested_method: str | None
+    is_of_browser: bool
+    record: RequestRecord
+
+
+class FailureNotes:
+    """Watches the requests of one test at a time."""
+
+    def __init__(self) -> None:
+        self._sent: deque[_SentRequest] | None = None
+        # Connected once: another thread may be sending the signal, which Blinker does not bear.
+        request_started.connect(self._began)
+
+    def begin(self) -> None:
+        """Begin with a test."""
+        self._sent = deque(maxlen=_MOST_KEPT)
+        hidden_header.clear()
+        lost_cookies.clear()
+
+    def end(self) -> None:
+        """Forget the test."""
+        self._sent = None
+
+    def words(self, failure: str, error: BaseException | None) -> str:
+        """What to change in the test, in lines; "" if there is nothing to say.
+
+        :param failure: the test's failure, in words.
+        :param error: the exception, which may be a ``KeyError`` whose key is not in its words.
+        """
+        sent = list(self._sent or ())
+        about = failure if error is None else f"{failure} {text_of(error.args)}"
+        is_about_cors = _CORS_HEADER.search(about) is not None
+        # If the last request had an Origin, the failure is probably about that one.
+        lacks_origin = is_about_cors and bool(sent) and not _is_of_a_page(sent[-1])
+        found: dict[str, str] = {}
+        for each in reversed(sent):
+            if each.is_of_browser:
+                continue
+            if each.method == "OPTIONS":
+                is_meant = is_about_cors or each.origin or each.requested_method
+                line = _no_preflight(each) if is_meant else ""
+            else:
+                line = _no_origin(each) if lacks_origin else ""
+            if line:
+                found.setdefault(line, _in_browser(each))
+        lines = [*islice(found, _MOST_NAMED)]
+        if lines:
+            lines.append(found[lines[0]])
+        return "\n".join([*lines, *_of_browser(failure)])
+
+    def _began(self, app: Flask, **_: object) -> None:
+        sent, environ = self._sent, request.environ
+        state = app.extensions.get(EXTENSION_KEY)
+        if sent is None or not isinstance(state, AppState):
+            return
+        record: RequestRecord | None = environ.get(state.environ_key)
+        if record is None:
+            return
+        query = request.query_string.decode("latin-1")
+        path = f"{request.path}?{query}" if query else request.path
+        sent.append(
+            _SentRequest(
+                request.method,
+                path,
+                # Not request.url, which raises an exception for some hosts.
+                f"https://{environ.get('HTTP_HOST', 'localhost')}{request.root_path}{path}",
+                environ.get("HTTP_ORIGIN"),
+                environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
+                BROWSER_KEY in environ,
+                record,
+            )
+        )
+
+
+def _is_of_a_page(sent: _SentRequest) -> bool:
+    return sent.origin is not None or sent.is_of_browser
+
+
+def _no_origin(sent: _SentRequest) -> str:
+    decision = sent.record.decision
+    if sent.origin is not None or decision is None or decision.policy is None:
+        return ""
+    if decision.may_be_overridden or ALLOW_ORIGIN in decision.headers:
+        return ""
+    return (
+        f"{_named(sent)} had no Origin header, so the guard sent no CORS headers. Add it:"
+        f" {_call(sent, {'Origin': _page(decision)})}."
+    )
+
+
+def _no_preflight(sent: _SentRequest) -> str:
+    decision, known = sent.record.decision, (sent.origin, sent.requested_method)
+    if decision is None or decision.policy is None or None not in known:
+        return ""
+    headers = {
+        "Origin": sent.origin or _page(decision),
+        "Access-Control-Request-Method": sent.requested_method or _method(decision),
+    }
+    missing = [name for name, value in zip(headers, known, strict=True) if value is None]
+    return (
+        f"{_named(sent)} had no {' and no '.join(missing)} header, so it was not a preflight. Add"
+        f" {'it' if len(missing) == 1 else 'them'}: {_call(sent, headers)}."
+    )
+
+
+def _in_browser(sent: _SentRequest) -> str:
+    decision = sent.record.decision
+    assert decision is not None
+    method = sent.requested_method or _method(decision) if sent.method == "OPTIONS" else sent.method
+    options = "" if method == "GET" else f", method={shown(method)}"
+    page = sent.origin or _page(decision)
+    return (
+        "The fixture cors_browser sends what a browser sends:"
+        f" cors_browser({shown(page)}).fetch({shown(sent.url, 200)}{options})."
+    )
+
+
+def _named(sent: _SentRequest) -> str:
+    return f"{plain(sent.method)} {plain(sent.path)}"
+
+
+def _call(sent: _SentRequest, headers: dict[str, str]) -> str:
+    pairs = ", ".join(f"'{name}': {shown(value)}" for name, value in headers.items())
+    return f"client.{plain(sent.method).lower()}({shown(sent.path, 200)}, headers={{{pairs}}})"
+
+
+def _page(decision: Decision) -> str:
+    """An origin that the policy lists, if it lists any."""
+    for policy in decision.policies:
+        for pattern in () if policy.origins == "*" else policy.origins.patterns():
+            return str(pattern.example("www"))
+    return "https://app.example.com"
+
+
+def _method(decision: Decision) -> str:
+    """A method that a page may request at the URL."""
+    policy, accepted = decision.policy, decision.route_methods
+    for method in _METHODS:
+        is_accepted = accepted is None or method in accepted
+        if policy and is_accepted and policy.compiled.allows_method(method, accepted):
+            return method
+    return _METHODS[0]
+
+
+def _of_browser(failure: str) -> Iterator[str]:
+    """What a browser has found, unless the failure says it."""
+    found = [why for name, why in hidden_header if name in failure.lower()]
+    for words in (*found, *lost_cookies):
+        if words and words.partition("\n")[0] not in failure:
+            yield words
