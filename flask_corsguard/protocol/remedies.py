@@ -50,13 +50,10 @@ def set_by(decision: Decision) -> str:
 def set_by_in_words(decision: Decision) -> str:
     """:func:`set_by`, as part of a sentence."""
     source = decision.policy_source
-    named = _policies_to_name(decision)
+    names = " and ".join(filter(None, map(name_in_list, _policies_to_name(decision))))
     location = f" ({decision.policy_location})" if decision.policy_location else ""
-    of_list = f"{_LISTS.get(source, f'the policies of {source}')}{location}"
-    if len(named) > 1:
-        return of_list  # each has been tried
-    if named and name_in_list(named[0]):
-        return f"{name_in_list(named[0])} of {of_list}"
+    if names:
+        return f"{names} of {_LISTS.get(source, source)}{location}"
     return f"{_POLICIES.get(source, f'the policy of {source}')}{location}"
 
 
