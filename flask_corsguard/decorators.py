@@ -147,8 +147,11 @@ def _written(fields: Mapping[str, Any]) -> str:
 def _without_parentheses(target: object, example: str, *, has_fields: bool) -> str:
     """What to say to ``@cors``, and to ``cors(target, ...)``."""
     if isinstance(target, Flask):
-        example = f"CorsGuard(app, {example.removeprefix('cors(')} for a whole app"
-    elif isinstance(target, Blueprint):
+        return (
+            "cors marks a view or a blueprint. For a whole app, import CorsGuard from"
+            f" flask_corsguard and write CorsGuard(app, {example.removeprefix('cors(')}."
+        )
+    if isinstance(target, Blueprint):
         example = f"{example}(blueprint)"
     else:
         example = "@cors(Policy(...))" if target is Policy else f"@{example}"
@@ -273,9 +276,8 @@ def attach(target: Any, mark: Mark) -> None:
     attributes: Mapping[str, object] = getattr(target, "__dict__", {})
     previous = attributes.get(_ATTRIBUTE)
     if isinstance(previous, Mark) and not previous.says_the_same(mark):
-        message = (
-            f"{_name(target)} is already marked, at {previous.location}. Combine the two marks"
-        )
+        message = f"{_name(target)} is already marked, at {previous.location}. "
+        message += _combined(previous, mark, target) or "Combine the two marks"
         if isinstance(target, FunctionType) and not is_written_above(mark, target):
             message += "; or, for another route, use guard.for_endpoint('its endpoint', ...)"
         raise CorsGuardError(f"{mark.location}: {message}")
@@ -296,6 +298,20 @@ def attach(target: Any, mark: Mark) -> None:
     if not isinstance(target, (type, Blueprint)):
         _tell_wrapped(target, mark)
     request_started.connect(_look_for_guard)
+
+
+def _combined(one: Mark, other: Mark, target: object) -> str:
+    """One mark that says what two say, or "" if they conflict."""
+    policies = [mark.policy for mark in (one, other) if mark.policy is not None]
+    fields = {**one.fields, **other.fields}
+    is_same = all(fields[name] == value for name, value in one.fields.items())
+    are_plain = type(one) is type(other) is Mark and not (one.exempt or other.exempt)
+    if not (are_plain and is_same) or len(policies) > 1 or check_combination(fields):
+        return ""
+    arguments = ", ".join(filter(None, [*map(text_of, policies), _written(fields)]))
+    if isinstance(target, Blueprint):
+        return f"Write one: cors({arguments})(blueprint)"
+    return f"Write one: @cors({arguments})"
 
 
 def _check_target(target: object, mark: Mark) -> None:

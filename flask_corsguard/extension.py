@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack, cast
 
 from flask import Blueprint, current_app, request_started
@@ -19,7 +20,7 @@ from flask_corsguard.config import (
     read_arguments,
     read_settings,
 )
-from flask_corsguard.decorators import EXTENSION_KEY, call_site, make_mark, refuse_more
+from flask_corsguard.decorators import EXTENSION_KEY, all_marked, call_site, make_mark, refuse_more
 from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
 from flask_corsguard.logging import logger
 from flask_corsguard.path_prefix import read_prefix, why_no_glob
@@ -27,12 +28,7 @@ from flask_corsguard.protocol.audiences import PolicyForm
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.fields import is_asynchronous
 from flask_corsguard.protocol.policy import FIELDS, Policy, PolicyFields, fields_meant
-from flask_corsguard.routing.layers import (
-    FileMark,
-    GuardMarks,
-    shared_marks,
-    unrouted_marks,
-)
+from flask_corsguard.routing.layers import FileMark, GuardMarks
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.hooks import Hooks
@@ -158,6 +154,7 @@ class CorsGuard:
         request_started.disconnect(self._look_for_guard)
         settings, file = self._read_settings(app.config)
         state = AppState(app, settings, self._marks, self._first, file)
+        state.in_debug = _warn_of_marks
         Hooks(state)  # registers itself; its hooks keep it alive
         app.extensions[EXTENSION_KEY] = state
         if settings.inspector is not None:
@@ -332,8 +329,10 @@ class CorsGuard:
         problem. Call it at the end of an app factory: then an app with a mistake does not start,
         and in one that is loaded before its server forks, the table is already built.
 
-        A mark without effect, because no route of the app has it or because it is not applied to
-        anything, is logged; it is not an error, since another app may use it. Sources with
+        A mark that does not do what was meant is logged: one that no route has, that is not applied
+        to anything, that allows a method which no route accepts, or whose path covers no route. It
+        is not an error, since another app may use it. In debug mode, the first request logs the
+        same without this call. Sources with
         ``at_start="fail"`` are read, and their connections closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
@@ -346,12 +345,7 @@ class CorsGuard:
         state.log.say_if_disabled()
         for name in _LOADED_LATER:
             import_string(name)
-        for mark in unrouted_marks(state.app):
-            state.log.notice(
-                ("marks that no route has", mark.location), "%s", mark.message.removesuffix(".")
-            )
-        for location, message in shared_marks(state.app):
-            state.log.notice(("shared marks", location), "%s", message.removesuffix("."))
+        _warn_of_marks(state)
 
     def explain(
         self,
@@ -557,6 +551,34 @@ class CorsGuard:
         if app is None:
             raise CorsGuardError("which app? Pass app=..., or call this in app.app_context()")
         return state_of(app)
+
+
+def _warn_of_marks(state: AppState) -> None:
+    """Log the marks that do not do what was meant."""
+    # Imported only here, because requests need none of it.
+    from flask_corsguard.known_fronts import is_served_in_front
+    from flask_corsguard.routing.mark_checks import (
+        paths_without_routes,
+        shared_marks,
+        unaccepted_methods,
+        unrouted_marks,
+    )
+
+    def warn(key: str, where: str, message: str) -> None:
+        state.log.notice((key, where), "%s", message.removesuffix("."))
+
+    app, table = state.app, state.current().table
+    for mark in unrouted_marks(app):
+        warn("marks that no route has", mark.location, mark.message)
+    for location, message in shared_marks(app):
+        warn("shared marks", location, message)
+    marks = chain((found.mark for found in all_marked()), state.marks.views.values())
+    if any("methods" in mark.fields for mark in marks):  # listing the routes takes time
+        for _, location, message in unaccepted_methods(app, table.routes()):
+            warn("methods that no route accepts", location, message)
+    for prefix, _, message in paths_without_routes(table):
+        if not is_served_in_front(state, prefix):
+            warn("paths that cover no route", prefix, message)
 
 
 def _written(unnamed: Iterable[object], fields: Mapping[str, object]) -> str:

@@ -17,6 +17,7 @@ from werkzeug.local import LocalProxy
 from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.closures import cells_of
 from flask_corsguard.runtime.front import Front
 from flask_corsguard.runtime.hooks import is_tracing
 from flask_corsguard.runtime.origin_check import OriginCheck
@@ -319,15 +320,6 @@ def held_by(target: object) -> list[object]:
     held = (*closure, *getattr(target, "__dict__", {}).values())
     # Finding the object behind a proxy would run code of the app.
     return [value for value in held if type(value) is not LocalProxy]
-
-
-def cells_of(function: FunctionType) -> Iterator[object]:
-    """The values in the closure of a function."""
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # an empty cell
-            continue
 
 
 def is_from(value: object, *libraries: str) -> bool:

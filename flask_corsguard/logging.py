@@ -290,6 +290,9 @@ class GuardLog:
 
         line = f"{rejection(decision)}{left_out}"
         if self._app.debug:
+            from flask_corsguard.routing.mark_checks import noting_hidden_mark
+
+            decision = noting_hidden_mark(self._app, decision)
             if unused := without_effect(decision):
                 line += f". Ignored: {unused}"
             line = ". ".join([line, *advice(decision)])

@@ -33,6 +33,7 @@ from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.safelist import unsafe_headers
 from flask_corsguard.routing.layers import PATH_PATTERNS_KEY, PathPatterns
+from flask_corsguard.routing.mark_checks import noting_hidden_mark
 from flask_corsguard.runtime.enforcement import opens_websocket
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.requests import matched_request
@@ -527,6 +528,7 @@ def _decide_aside(
         if patterns is not None:
             is_error = request.routing_exception is not None
             decision = patterns.decided(request, decision, is_error=is_error)
+        decision = noting_hidden_mark(state.app, decision)
         for guard_in_front in state.fronts:
             decision = guard_in_front.unless_alias(decision, request)
             if guard_in_front.covers(request.path):

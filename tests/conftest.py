@@ -325,7 +325,7 @@ def moved(request: pytest.FixtureRequest, app: Flask) -> tuple[str, str]:
     return pair
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def own_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the marks that other tests have made, and modules when they were imported."""
     marks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()

@@ -11,7 +11,7 @@ from werkzeug.test import create_environ
 
 from flask_corsguard.audit.findings import RULES, Findings, Level, listed
 from flask_corsguard.audit.hostile_origins import UNRELATED
-from flask_corsguard.audit.source_code import location_of, mentions
+from flask_corsguard.audit.source_code import mentions
 from flask_corsguard.audit.surroundings import functions_ahead
 from flask_corsguard.config import Settings
 from flask_corsguard.errors import is_shutdown
@@ -33,6 +33,7 @@ from flask_corsguard.known_fronts import (
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.closures import location_of
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.origin_check import OriginCheck
 from flask_corsguard.runtime.state import AppState

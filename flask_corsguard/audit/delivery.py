@@ -18,7 +18,6 @@ from flask.signals import got_request_exception, request_started, request_tearin
 from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
-from flask_corsguard.audit.source_code import location_of
 from flask_corsguard.audit.surroundings import functions_ahead, hooks_of
 from flask_corsguard.decorators import from_here
 from flask_corsguard.errors import is_shutdown
@@ -27,6 +26,7 @@ from flask_corsguard.logging import logger
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import ALLOW_CREDENTIALS, ALLOW_ORIGIN, VARY
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.closures import location_of
 from flask_corsguard.runtime.front_record import FrontRecord
 from flask_corsguard.runtime.state import AppState, RequestRecord
 from flask_corsguard.signals import (

@@ -363,6 +363,13 @@ _ALL = (
         "Write @cors(...), with the @, directly above the view; or cors(...)(blueprint).",
     ),
     Rule(
+        "methods_without_route",
+        Level.NOTE,
+        "A mark allows a method that no route accepts",
+        "Nothing is exposed. But the preflight succeeds, and then the request gets a 405.",
+        "Add the method to the route, or leave it out of the mark.",
+    ),
+    Rule(
         "shared_mark",
         Level.NOTE,
         "A mark applies to several endpoints, which have the same function",

@@ -19,6 +19,7 @@ from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.lists import is_source
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
+from flask_corsguard.routing.mark_checks import paths_without_routes
 from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.text import shown
@@ -44,11 +45,9 @@ def attack_paths(state: AppState, routes: Iterable[Route], found: Findings) -> i
     table = state.current().table
     if not table.paths.marks:
         return 0
-    for prefix, location in table.paths_without_rules():
-        if is_served_in_front(state, prefix):
-            continue
-        message = f"No route of the app is under {prefix!r}."
-        found.add("path_without_rule", message, source=f"path {prefix}", location=location)
+    for prefix, location, message in paths_without_routes(table):
+        if not is_served_in_front(state, prefix):
+            found.add("path_without_rule", message, source=f"path {prefix}", location=location)
     return sum(_attack_route(state, table.paths.marks, route, found) for route in routes)
 
 

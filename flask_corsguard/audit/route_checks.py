@@ -12,18 +12,19 @@ from typing import Any, cast
 from flask.app import Flask
 
 from flask_corsguard.audit.findings import Findings, Level, in_list, layer_that_sets
-from flask_corsguard.audit.source_code import location_of, made_with, mentions, opens_websockets
+from flask_corsguard.audit.source_code import mentions, opens_websockets
 from flask_corsguard.config import Settings
-from flask_corsguard.decorators import Mark, mark_of, wrapped_chain
 from flask_corsguard.known_fronts import is_ours
 from flask_corsguard.protocol.audiences import policies_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.routing.layers import (
-    PATH_PATTERNS_KEY,
-    Layer,
-    PathPatterns,
+from flask_corsguard.routing.closures import location_of
+from flask_corsguard.routing.layers import PATH_PATTERNS_KEY, Layer, PathPatterns
+from flask_corsguard.routing.mark_checks import (
+    functions_of,
+    hidden_marks,
     shared_marks,
+    unaccepted_methods,
     unrouted_marks,
 )
 from flask_corsguard.routing.table import Route
@@ -53,29 +54,18 @@ def check_routes(app: Flask, settings: Settings, routes: list[Route], found: Fin
 
 
 def _check_marks(app: Flask, routes: list[Route], found: Findings) -> None:
-    """Find marks on functions inside a view that the code around them has hidden."""
-    views: Mapping[str, Any] = app.view_functions
-    registered = {id(function) for view in views.values() for function in wrapped_chain(view)}
-    by_endpoint: dict[str, list[Route]] = {}
-    for route in routes:
-        by_endpoint.setdefault(route.endpoint, []).append(route)
-    for endpoint, reached in by_endpoint.items():
-        view = views.get(endpoint)
-        counted = [layer.mark for route in reached for layer in route.layers]
-        for inner in _functions_of(view):
-            for mark in () if id(inner) in registered else _marks_on(inner):
-                if not any(mark.says_the_same(known) for known in counted):
-                    message = (
-                        f"The mark on {name_of(inner)} does not reach the view of {endpoint}, which"
-                        f" is {name_of(view)} ({location_of(view)})."
-                    )
-                    found.add("lost_mark", message, reached, location=mark.location)
+    """Find marks that do not reach a view, that several have, or that allow too many methods."""
+    for hidden in hidden_marks(app):
+        reached = [route for route in routes if route.endpoint == hidden.endpoint]
+        found.add("lost_mark", hidden.message, reached, location=hidden.found.mark.location)
     for unrouted in unrouted_marks(app):
         if not found.has("lost_mark", unrouted.location):
             code = "mark_without_route" if unrouted.has_target else "mark_without_target"
             found.add(code, unrouted.message, location=unrouted.location)
     for location, message in shared_marks(app):
         found.add("shared_mark", message, location=location)
+    for route, location, message in unaccepted_methods(app, routes):
+        found.add("methods_without_route", message, [route], location=location)
 
 
 def _check_globs(state: AppState, found: Findings) -> None:
@@ -93,21 +83,6 @@ def _check_globs(state: AppState, found: Findings) -> None:
                 if not any(fnmatchcase(name, glob) for name in names):
                     message = f"{glob!r} matches no file in {folder}."
                     found.add("glob_without_file", message, location=mark.location)
-
-
-def _functions_of(view: object) -> Iterator[object]:
-    """The functions that a view, or a handler method of its class, is made with."""
-    for function in made_with(view):
-        yield function
-        view_class = getattr(function, "view_class", None)
-        for value in vars(view_class).values() if isinstance(view_class, type) else ():
-            yield from made_with(value)
-
-
-def _marks_on(function: object) -> list[Mark]:
-    view_class = getattr(function, "view_class", None)
-    classes = view_class.__mro__ if isinstance(view_class, type) else ()
-    return [mark for target in (function, *classes) if (mark := mark_of(target))]
 
 
 def _check_exempt(app: Flask, route: Route, found: Findings) -> None:
@@ -142,7 +117,7 @@ def _writers(app: Flask, route: Route) -> Iterator[object]:
     """The functions that can write a header on the responses of a route."""
     after = cast("dict[str | None, list[Callable[..., Any]]]", app.after_request_funcs)
     parts = route.endpoint.split(".")
-    yield from _functions_of(app.view_functions.get(route.endpoint))
+    yield from functions_of(app.view_functions.get(route.endpoint))
     for name in (None, *(".".join(parts[:end]) for end in range(1, len(parts)))):
         yield from (function for function in after.get(name, ()) if not is_ours(function))
 

@@ -38,7 +38,7 @@ def audit(app: Flask, progress: Callable[[int, int], None] | None = None) -> Rep
     state = state_of(app)
     found = Findings(state.settings)
     try:
-        current = state.put_in_force()
+        current = state.put_in_force("the audit")
         routes = current.table.routes()
     except PolicyError as error:
         for problem in error.problems:

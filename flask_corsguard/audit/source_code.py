@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 import sysconfig
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from enum import Enum
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain, islice
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
 from flask import Blueprint
 from flask.app import Flask
 from werkzeug.local import LocalProxy
 
-from flask_corsguard.decorators import from_here
 from flask_corsguard.errors import is_shutdown
-from flask_corsguard.known_fronts import cells_of, is_from, is_ours
+from flask_corsguard.known_fronts import is_from, is_ours
+from flask_corsguard.routing.closures import MOST_PARTS, cells_of, contents, walk
 
-_DEEPEST = 4
-_MOST = 2000
 _LONGEST_NAME = 60
 # How many attributes in a row are followed: settings.cors.site.
 _LONGEST_PATH = 2
@@ -50,39 +45,15 @@ def reachable(start: object) -> Iterator[object]:
             return ()
         if isinstance(value, FunctionType):
             return _read_by(value) if is_entered(value) else ()
-        return _contents(value)
+        return contents(value)
 
-    for value in _walk(start, parts):
+    for value in walk(start, parts):
         if isinstance(value, bytes):
             yield value.decode("latin-1")
         elif isinstance(value, (str, re.Pattern)):
             yield cast("object", value)
         elif isinstance(value, type) or (isinstance(value, FunctionType) and is_entered(value)):
             yield value
-
-
-def made_with(start: object) -> Iterator[FunctionType]:
-    """The callable itself, if it is a function; then the functions that it holds in its closure or
-    its attributes, and those that they hold in turn."""
-
-    def parts(value: object) -> Iterable[object]:
-        if isinstance(value, FunctionType):
-            return (*cells_of(value), *vars(value).values())
-        return () if isinstance(value, type) else _contents(value)
-
-    return (value for value in _walk(start, parts) if isinstance(value, FunctionType))
-
-
-def _walk(start: object, parts: Callable[[object], Iterable[object]]) -> Iterator[object]:
-    seen: set[int] = set()
-    waiting = deque([(start, 0)])
-    while waiting and len(seen) < _MOST:
-        value, depth = waiting.popleft()
-        # Finding out what a proxy stands for would run its function.
-        if id(value) not in seen and depth <= _DEEPEST and type(value) is not LocalProxy:
-            seen.add(id(value))
-            yield value
-            waiting += [(part, depth + 1) for part in parts(value)]
 
 
 def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
@@ -132,18 +103,6 @@ def _is_websocket_module(function: FunctionType, name: str) -> bool:
     return full_name.partition(".")[0] in _WEBSOCKET_LIBRARIES
 
 
-def location_of(target: object) -> str:
-    """File and line of a function, or of an object's class; or ""."""
-    code = getattr(getattr(target, "__func__", target), "__code__", None)
-    if isinstance(code, CodeType):
-        return from_here(f"{code.co_filename}:{code.co_firstlineno}")
-    try:
-        kind = target if isinstance(target, type) else type(target)
-        return from_here(f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}")
-    except (OSError, TypeError):
-        return ""
-
-
 def _read_by(function: FunctionType) -> Iterator[object]:
     codes = list(_codes(function.__code__))
     yield from chain.from_iterable(code.co_consts for code in codes)
@@ -156,7 +115,7 @@ def _read_by(function: FunctionType) -> Iterator[object]:
     yield from read
     for _ in range(_LONGEST_PATH):
         held = (_named(value, names) for value in (*read, *cells_of(function)))
-        read = list(islice(chain.from_iterable(held), _MOST))
+        read = list(islice(chain.from_iterable(held), MOST_PARTS))
         yield from read
 
 
@@ -183,40 +142,6 @@ def _named(value: object, names: Container[str]) -> list[object]:
         if is_shutdown(error):
             raise
         return []
-
-
-def _contents(value: object) -> list[object]:
-    """What an object holds, up to a limit. Reading it may fail, because it can be anything."""
-    try:
-        return list(islice(_held_by(value), _MOST))
-    except BaseException as error:
-        if is_shutdown(error):
-            raise
-        return []
-
-
-def _held_by(value: object) -> Iterable[object]:
-    if isinstance(value, MethodType):
-        return (value.__func__, value.__self__)
-    if isinstance(value, functools.partial):
-        partial: Any = value  # pyright: ignore[reportUnknownVariableType]
-        return (partial.func, *partial.args, *partial.keywords.values())
-    if isinstance(value, Mapping):
-        mapping = cast("Mapping[object, object]", value)
-        return chain.from_iterable(mapping.items())
-    if isinstance(value, (tuple, list, set, frozenset)):
-        return cast("Iterable[object]", value)
-    if isinstance(value, Enum):
-        return (value.value,)
-    if isinstance(value, type):
-        return [
-            part for base in value.__mro__[:-1] for part in vars(base).values() if callable(part)
-        ]
-    call = getattr(type(value), "__call__", None)  # noqa: B004
-    # Everything can be reached from an app.
-    if isinstance(call, FunctionType) and not isinstance(value, (Flask, Blueprint)):
-        return chain((call,), getattr(value, "__dict__", {}).values())
-    return ()
 
 
 def _library_of(function: object) -> str:

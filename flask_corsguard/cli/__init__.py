@@ -4,6 +4,8 @@ Every ``flask`` command imports this module, so the module of each ``cors`` comm
 when that command is used.
 """
 
+import difflib
+
 import click
 from werkzeug.utils import import_string
 
@@ -31,6 +33,10 @@ SECTIONS = {
 }
 
 
+# Names that people try, and the command's own.
+_OTHER_NAMES = {"test": "check", "list": "routes"}
+
+
 class CommandsInSections(click.Group):
     """A group whose help has a heading for each section, and cuts no line."""
 
@@ -44,6 +50,18 @@ class CommandsInSections(click.Group):
             return None
         command: click.Command = import_string(f"{__name__}.{cmd_name}.{cmd_name}")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        name, names = args[0], self.list_commands(ctx)
+        if name not in names and not ctx.resilient_parsing and not name.startswith("-"):
+            close = [_OTHER_NAMES.get(name), *difflib.get_close_matches(name, names, n=1)]
+            meant = next(filter(None, close), None)
+            hint = f"Did you mean {meant!r}?" if meant else f"There are {', '.join(names)}."
+            ctx.fail(f"No such command {name!r}. {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from typing import cast
+from urllib.parse import urlsplit
 
 import click
+from flask.app import Flask
 from flask.cli import ScriptInfo, pass_script_info
 from flask.testing import EnvironBuilder
 
@@ -17,17 +20,19 @@ from flask_corsguard.audit.delivery import Fault, deliver, fault_of, unheard
 from flask_corsguard.audit.findings import RULES
 from flask_corsguard.cli.loading import (
     UnusableError,
+    check_origin,
     guarded_app,
     read_sources,
     warn_of_unrouted_marks,
 )
 from flask_corsguard.cli.terminal import Line, console, write
-from flask_corsguard.protocol.headers import SAFELISTED_METHODS
+from flask_corsguard.protocol.headers import SAFELISTED_METHODS, is_token
 from flask_corsguard.protocol.remedies import name_in_list
 from flask_corsguard.runtime.state import AppState
 from flask_corsguard.simulate import UNKNOWN, Simulation, Step, are_swapped, simulate
 from flask_corsguard.testing.engines import ENGINES, EngineName
 from flask_corsguard.testing.exchange import Exchange
+from flask_corsguard.text import shown
 
 # How lines that say what to do begin.
 _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
@@ -36,8 +41,9 @@ _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
 @click.command("check")
 @click.argument("url")
 @click.option("--origin", metavar="ORIGIN", required=True, help="The origin of the page.")
-@click.option("--method", metavar="METHOD", default="GET", show_default=True)
+@click.option("-X", "--method", metavar="METHOD", default="GET", show_default=True)
 @click.option(
+    "-H",
     "--header",
     "headers",
     metavar="NAME[: VALUE]",
@@ -78,6 +84,9 @@ def check(
     if are_swapped(url, origin):
         meant = shlex.join(["flask", "cors", "check", origin, "--origin", url.rstrip("/")])
         raise UnusableError(f"URL and --origin are swapped. Write {meant}")
+    if "://" not in origin or origin.startswith("http"):  # others can be in raw_origins
+        check_origin(origin)
+    _check_headers(headers)
     with guarded_app(info) as state:
         read_sources(state)
         simulation = simulate(
@@ -90,6 +99,7 @@ def check(
             engine=cast("EngineName", engine),
         )
         failing = _failing_preflight(state, simulation)
+        unless = _why_not_served(state, simulation, url)
         warn_of_unrouted_marks(state.app)
     result = _object(simulation, origin, method)
     verdict = simulation.verdict
@@ -109,7 +119,7 @@ def check(
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        write(_lines(simulation, verdict), console(sys.stdout))
+        write(_lines(simulation, verdict, unless), console(sys.stdout))
     context.exit(0 if result["allowed"] else 1)
 
 
@@ -141,10 +151,46 @@ def _failing_preflight(state: AppState, simulation: Simulation) -> tuple[Fault, 
     return None
 
 
-def _lines(simulation: Simulation, verdict: str) -> Iterator[Line]:
+def _check_headers(headers: tuple[str, ...]) -> None:
+    """:raises UnusableError: if a header is not written as in a request."""
+    for header in headers:
+        if not is_token(header.partition(":")[0].strip()):
+            name, equals, value = header.partition("=")
+            meant = is_token(name.strip()) and equals and f"{name.strip()}: {value.strip()}"
+            hint = f" Write --header {shlex.quote(meant)}" if meant else ""
+            raise UnusableError(f"a header is written NAME: VALUE, not {shown(header)}.{hint}")
+
+
+def _why_not_served(state: AppState, simulation: Simulation, url: str) -> str:
+    """Why no view serves the request, although it is allowed; "" if one does."""
+    response = simulation.response
+    if response.status == 405:
+        return f"but no route at this URL accepts {response.exchanges[-1].method} (405)"
+    if response.status != 404:
+        return ""
+    meant = _close_url(state.app, url, urlsplit(simulation.url).path)
+    return f"but no route has this URL (404){f'. Did you mean {meant}?' if meant else ''}"
+
+
+def _close_url(app: Flask, url: str, path: str) -> str:
+    """The path that was probably meant by one without a route, or by an endpoint; or ""."""
+    given = path.rstrip("/").split("/")
+    candidates: dict[str, None] = {}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint == url:
+            return rule.rule
+        parts = rule.rule.rstrip("/").split("/")
+        if len(parts) == len(given):  # the variables have the values that were given
+            pairs = zip(parts, given, strict=True)
+            parts = [value if "<" in part else part for part, value in pairs]
+        candidates["/".join(parts) + "/" * rule.rule.endswith("/")] = None
+    return next(iter(difflib.get_close_matches(path, candidates, n=1)), "")
+
+
+def _lines(simulation: Simulation, verdict: str, unless: str) -> Iterator[Line]:
     colour = "green" if verdict == "allowed" else "red"
-    if verdict == "allowed" and simulation.response.status == 404:
-        verdict = "allowed, but no route has this URL (404)"
+    if verdict == "allowed" and unless:
+        verdict = f"allowed, {unless}"
     yield Line(f"{simulation.response.question}: {verdict}", f"bold {colour}")
     for number, step in enumerate(simulation.steps, 1):
         yield Line("")

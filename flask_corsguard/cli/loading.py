@@ -12,9 +12,11 @@ from flask.cli import NoAppException, ScriptInfo
 
 from flask_corsguard.audit.delivery import unheard
 from flask_corsguard.errors import CorsGuardError
-from flask_corsguard.routing.layers import unrouted_marks
+from flask_corsguard.protocol.origin_errors import repair
+from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.routing.mark_checks import unrouted_marks
 from flask_corsguard.runtime.state import AppState, app_context, state_of
-from flask_corsguard.text import described, printable, without_traceback
+from flask_corsguard.text import described, printable, shown, without_traceback
 
 
 class UnusableError(click.ClickException):
@@ -48,6 +50,17 @@ def guarded_app(info: ScriptInfo) -> Generator[AppState]:
     except Exception as error:
         # Some of the app's code failed, such as a converter. Exit code 1 would mean a verdict.
         raise UnusableError(f"the app failed: {described(error)}") from error
+
+
+def check_origin(origin: str) -> None:
+    """:raises UnusableError: if ``--origin`` is not an origin."""
+    if origin != "null" and parse_origin(origin) is None:
+        fixed = None if origin.startswith("/") else repair(origin)  # a path is not a host
+        hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
+        raise UnusableError(
+            "--origin must be an origin as browsers send it, scheme://host[:port], not"
+            f" {shown(origin)}.{hint}"
+        )
 
 
 def read_sources(state: AppState) -> None:

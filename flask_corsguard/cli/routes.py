@@ -14,7 +14,7 @@ from flask.cli import ScriptInfo, pass_script_info
 from werkzeug.routing import Map, Rule
 
 from flask_corsguard.cli.loading import (
-    UnusableError,
+    check_origin,
     guarded_app,
     read_sources,
     warn_of_unrouted_marks,
@@ -31,14 +31,13 @@ from flask_corsguard.protocol.decision import (
 )
 from flask_corsguard.protocol.explanation import fields_of, policy_summary, summary_of
 from flask_corsguard.protocol.headers import SAFE_METHODS
-from flask_corsguard.protocol.origin_errors import repair
-from flask_corsguard.protocol.origins import CheckFailedError, parse_origin
+from flask_corsguard.protocol.origins import CheckFailedError
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.layers import Layer
 from flask_corsguard.routing.table import Route
 from flask_corsguard.sources.feed import views_of
-from flask_corsguard.text import printable, shown
+from flask_corsguard.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +55,7 @@ _MIN_TABLE_WIDTH = 90
     help="Only rules that match this path, such as /users/7. With a *, only rules whose text"
     " matches this glob, such as '/api/*'.",
 )
-@click.option("--method", metavar="METHOD", help="Only rules that accept this method.")
+@click.option("-X", "--method", metavar="METHOD", help="Only rules that accept this method.")
 @click.option("--origin", metavar="ORIGIN", help="Only routes that pages of this origin may read.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @pass_script_info
@@ -82,7 +81,7 @@ def routes(
             found = [route for route in found if wanted in map(str.upper, route.methods)]
         if origin is not None:
             if not any(origin in p.compiled.raw for route in found for p in route.policies):
-                _check_origin(origin)
+                check_origin(origin)
             read_sources(state)
             found = [route for route in found if _may_read(state.app, route, origin, method)]
     if as_json:
@@ -121,16 +120,6 @@ def _without_prefix(row: Route) -> tuple[int, tuple[Layer, ...]]:
     """The rule and its own marks."""
     own = (layer for layer in row.layers if not layer.source.startswith("path "))
     return id(row.url_rule), tuple(own)
-
-
-def _check_origin(origin: str) -> None:
-    if origin != "null" and parse_origin(origin) is None:
-        fixed = repair(origin)
-        hint = f" Did you mean {fixed!r}?" if fixed and "*" not in fixed else ""
-        raise UnusableError(
-            "--origin must be an origin as browsers send it, scheme://host[:port], not"
-            f" {shown(origin)}.{hint}"
-        )
 
 
 def _may_read(app: Flask, route: Route, origin: str, method: str | None) -> bool:

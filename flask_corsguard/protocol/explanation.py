@@ -18,7 +18,7 @@ from flask_corsguard.protocol.headers import (
 from flask_corsguard.protocol.lists import is_source, source_name
 from flask_corsguard.protocol.origins import LOOPBACK, Origin, OriginSet, parse_origin
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.protocol.reasons import Outcome, Reason
+from flask_corsguard.protocol.reasons import HIDDEN_MARK, Outcome, Reason
 from flask_corsguard.protocol.remedies import (
     MOST_SHOWN,
     and_more,
@@ -74,6 +74,9 @@ def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     if decision.outcome is Outcome.UNENFORCED:
         yield f"To refuse it: {to_refuse(decision)}"
         yield f"To admit it: {to_allow(decision)}"
+    elif decision.outcome is Outcome.REJECTED and HIDDEN_MARK in decision.without_effect:
+        words = decision.without_effect[HIDDEN_MARK].removesuffix(".")
+        yield f"To allow it: first fix this: {words}"
     elif decision.outcome is Outcome.REJECTED:
         is_changed = "settings_file" in decision.without_effect
         first = "correct the settings file, which may then allow it; otherwise " * is_changed

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
+#: In ``Decision.without_effect``: a mark that does not reach the view.
+HIDDEN_MARK = "mark"
+
 
 class Outcome(Enum):
     """The verdict about a request."""

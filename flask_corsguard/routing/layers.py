@@ -1,31 +1,22 @@
-"""The policy that a route's marks add up to, and marks that no route has."""
+"""The policy that a route's marks add up to."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from types import FunctionType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 from weakref import WeakValueDictionary
 
 from flask.app import Flask
-from flask.views import MethodView, View
+from flask.views import View
 
 from flask_corsguard.config import Settings, check_enforced_self_origins
 from flask_corsguard.decorators import (
     Mark,
-    Marked,
-    all_marked,
-    from_here,
     is_bare,
-    is_written_above,
     mark_left_by,
     mark_of,
-    marked,
-    never_applied,
     outer_marks_of,
     wrapped_chain,
 )
@@ -34,7 +25,7 @@ from flask_corsguard.protocol.audiences import OF_ONE, Audiences, resolve
 from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import KNOWN_METHODS
 from flask_corsguard.protocol.policy import Policy
-from flask_corsguard.text import name_of
+from flask_corsguard.routing.closures import location_of
 
 if TYPE_CHECKING:
     from flask import Request
@@ -46,9 +37,6 @@ DEFAULT_SOURCE = "default"
 _REPORT_ONLY_SOURCE = "report_only"
 #: The apps of this process that have a guard, by their id.
 guarded_apps: WeakValueDictionary[int, Flask] = WeakValueDictionary()
-# The file, line and name of marks that a route has had. In a test suite, views can outlive their
-# app.
-_routed_before: set[tuple[str, str]] = set()
 
 
 class FileMark(NamedTuple):
@@ -335,7 +323,7 @@ class Resolver:
         layers = list(outer)
         if is_marked:
             layers.append(Layer(self._marks.views[endpoint], f"endpoint {endpoint}"))
-        view_class = _view_class(view)
+        view_class = view_class_of(view)
         targets: list[object] = [*reversed(view_class.__mro__)] if view_class else []
         if view_class:
             targets.append(view_class.dispatch_request)
@@ -375,8 +363,8 @@ class Resolver:
         for name in dir(view_class):
             if not name.endswith("_decorators"):
                 continue
-            for mark in filter(None, map(mark_left_by, _flat(getattr(view_class, name, None)))):
-                carried = filter(None, map(mark_of, _targets_in(view_class, KNOWN_METHODS)))
+            for mark in filter(None, map(mark_left_by, flat(getattr(view_class, name, None)))):
+                carried = filter(None, map(mark_of, targets_in(view_class, KNOWN_METHODS)))
                 if any(mark is each or (mark.exempt and each.exempt) for each in carried):
                     continue  # the class itself has applied them
                 message = (
@@ -384,7 +372,7 @@ class Resolver:
                     " on each request, too late for a mark. Put it above the class, or above a"
                     " handler method."
                 )
-                location = mark.location or _location_of(view_class)
+                location = mark.location or location_of(view_class)
                 where = f"view {endpoint}" + (f" ({location})" if location else "")
                 self.add([Problem("method_decorators", "cors", endpoint, message, where=where)])
 
@@ -407,7 +395,8 @@ class Resolver:
                 yield Layer(mark, f"blueprint {full_name}")
 
 
-def _view_class(view: object) -> type[View] | None:
+def view_class_of(view: object) -> type[View] | None:
+    """The class that a view is made from, or None."""
     for function in wrapped_chain(view):
         found = getattr(function, "view_class", None)
         if isinstance(found, type) and issubclass(found, View):
@@ -415,11 +404,11 @@ def _view_class(view: object) -> type[View] | None:
     return None
 
 
-def _flat(listed: object) -> Iterator[object]:
+def flat(listed: object) -> Iterator[object]:
     """The members of a list, or of the lists in a mapping."""
     if isinstance(listed, Mapping):
         for value in cast("Mapping[object, object]", listed).values():
-            yield from _flat(value)
+            yield from flat(value)
     elif isinstance(listed, (list, tuple, set, frozenset)):
         yield from cast("Iterable[object]", listed)
     else:
@@ -433,142 +422,10 @@ def _same(value: object) -> object:
     return value
 
 
-def _location_of(view_class: type[View]) -> str:
-    """File and line of a class, or "" if its source is not available."""
-    with contextlib.suppress(OSError, TypeError):
-        _, line = inspect.findsource(view_class)
-        return from_here(f"{inspect.getsourcefile(view_class)}:{line + 1}")
-    return ""
-
-
-def shared_marks(app: Flask) -> Iterator[tuple[str, str]]:
-    """The marks on functions that are the view of several endpoints, each with a sentence about it.
-
-    Not those among the decorators above the function: they are meant for whatever it serves. Nor
-    where the endpoints differ only in their blueprint, which is then registered twice.
-    """
-    endpoints: dict[int, list[str]] = {}
-    for endpoint, view in app.view_functions.items():
-        endpoints.setdefault(id(view), []).append(endpoint)
-    for names in endpoints.values():
-        view = app.view_functions[names[0]]
-        found = marked(view) if len({name.rpartition(".")[2] for name in names}) > 1 else None
-        if found is None or not isinstance(found.target, FunctionType):
-            continue
-        if not is_written_above(found.mark, found.target):
-            location = found.mark.location
-            message = (
-                f"{found.mark.decorator} at {location} applies to the endpoints"
-                f" {', '.join(names)}, which have the same function. For one of them, write"
-                f" guard.for_endpoint({names[0]!r}, ...) instead; for all, write it as a decorator"
-                " above the function."
-            )
-            yield location, message
-
-
-class UnroutedMark(NamedTuple):
-    """A mark without effect, because it has no target, or no route of any app leads to that.
-
-    :ivar location: file and line of the mark.
-    :ivar message: that it has no effect, and what to do, in words.
-    :ivar has_target: whether it has a target.
-    """
-
-    location: str
-    message: str
-    has_target: bool = True
-
-
-def unrouted_marks(app: Flask) -> list[UnroutedMark]:
-    """The marks without a target, and those that no route has: neither of *app*, nor of another app
-    with a guard, even one that no longer exists.
-
-    Marks that an app factory makes at the same place each time it runs count as one.
-    """
-    left = {
-        _key(each): each
-        for each in all_marked()
-        if _key(each) not in _routed_before and not _is_base_only(each.target)
-    }
-    others = [other for other in (ref() for ref in guarded_apps.valuerefs()) if other is not app]
-    for each_app in (app, *filter(None, others)):
-        if not left:
-            break
-        for target in _routed_targets(each_app):
-            found = marked(target)
-            if found is not None and _key(found) in left:
-                del left[_key(found)]
-                _routed_before.add(_key(found))
-    on_nothing = [
-        UnroutedMark(
-            location,
-            f"cors(...) at {location} has no effect: it is not applied to anything. Write"
-            " @cors(...) directly above the view, or cors(...)(blueprint).",
-            has_target=False,
-        )
-        for location in never_applied()
-    ]
-    return on_nothing + [
-        UnroutedMark(
-            location,
-            f"{found.mark.decorator} at {location} has no effect: no route of the app leads to"
-            f" {name}. {_instead(app, found.target)}",
-        )
-        for (location, name), found in sorted(left.items(), key=lambda item: item[0])
-    ]
-
-
-def _instead(app: Flask, target: object) -> str:
-    """What to do about a target that no route leads to."""
-    name = getattr(target, "__name__", "")
-    classes = filter(None, map(_view_class, app.view_functions.values()))
-    for view_class in classes if isinstance(target, FunctionType) else ():
-        if any(vars(base).get(name) is target for base in view_class.__mro__):
-            method = getattr(view_class, name)
-            if method is target:
-                where = view_class.__qualname__
-                return f"It handles no method of a route: mark {where}, or a handler method of it."
-            if mark_of(method) is None:
-                return f"{name_of(method)} overrides it, and has no mark: mark that."
-    spec, before, after = app.error_handler_spec, app.before_request_funcs, app.after_request_funcs
-    if any(target is each for hooks in (spec, before, after) for each in _flat(hooks)):
-        return "It is not a view: what it returns has the policy of the requested route. Mark that."
-    return (
-        "Register it, and use functools.wraps in the decorators around it. If it belongs to another"
-        " app, ignore this."
-    )
-
-
-def _key(found: Marked) -> tuple[str, str]:
-    return found.mark.location, found.name
-
-
-def _routed_targets(app: Flask) -> Iterator[object]:
-    """The targets whose marks a route of *app* can have."""
-    yield from app.blueprints.values()
-    for rule in app.url_map.iter_rules():
-        view = app.view_functions.get(rule.endpoint)
-        yield view
-        view_class = _view_class(view)
-        if view_class is not None:
-            yield from _targets_in(view_class, rule.methods or KNOWN_METHODS)
-
-
-def _targets_in(view_class: type[View], methods: Iterable[str]) -> Iterator[object]:
+def targets_in(view_class: type[View], methods: Iterable[str]) -> Iterator[object]:
     """The targets whose marks a view class can have."""
     yield from view_class.__mro__
     yield view_class.dispatch_request
     for method in methods:
         for name in ("head", "get") if method == "HEAD" else (method.lower(),):
             yield getattr(view_class, name, None)
-
-
-def _is_base_only(target: object) -> bool:
-    """Whether only subclasses of a class can serve requests."""
-    if not (isinstance(target, type) and issubclass(target, View)):
-        return False
-    if inspect.isabstract(target):
-        return True
-    if issubclass(target, MethodView):
-        return not target.methods
-    return target.dispatch_request is View.dispatch_request

@@ -310,6 +310,7 @@ class AppState:
     :ivar unusual: reasons for the hooks to check more than the policies: the fronts, and
         ``"override"`` if some policy keeps a view's own headers.
     :ivar in_force: the settings that decide; None until the first request.
+    :ivar in_debug: what to do in debug mode when the first request has put them in force, or None.
     :ivar first: the functions of ``run_first``, in their order.
     :ivar settings_file: the settings file that is followed, or None.
     :ivar later_writers: code that can respond without the guard's ``after_request`` function, or
@@ -337,6 +338,7 @@ class AppState:
         self.fronts: list[Front] = []
         self.unusual: list[Front | str] = []
         self.in_force: InForce | None = None
+        self.in_debug: Callable[[AppState], None] | None = None
         self.later_writers = ["unknown"]
         self.response_class: type[Response] = app.response_class
         self._problems: tuple[Problem, ...] = ()
@@ -364,8 +366,10 @@ class AppState:
             nothing.
         """
         unread: list[str] = []
+        in_debug = None
         with self._work():
             if self.in_force is None and not self._problems:
+                in_debug = self.in_debug if self.app.debug and not since else None
                 since = since or f"the first request to {self.app!r}"
                 self.marks.frozen = self.marks.frozen or since
                 apps_in_force[id(self.app)] = self.app
@@ -384,6 +388,13 @@ class AppState:
             self.log.unread_keys(unread)
         if self.in_force is None:
             raise PolicyError(self._problems)
+        if in_debug is not None:
+            try:
+                in_debug(self)
+            except BaseException as error:
+                if is_shutdown(error):
+                    raise
+                self.log.failure("looking for marks without effect", error)
         return self.in_force
 
     def up_to_date(self) -> InForce:

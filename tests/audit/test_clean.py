@@ -572,7 +572,7 @@ APPS |= {
         views={"PUT /item": cors(methods=["PUT"])(lambda: "")}, origins=APP, methods="GET"
     ),
     "methods_that_need_no_preflight": plain(
-        views={"POST /item": cors(methods=["PUT"])(lambda: "")}
+        views={"POST /item": cors(methods=["GET"])(lambda: "")}
     ),
     "an_app_that_answers_preflights": plain(
         views={"PUT /item": cors(methods=["GET"], answer_preflight=False)(lambda: "")}

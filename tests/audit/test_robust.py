@@ -18,7 +18,7 @@ from werkzeug.routing import BaseConverter
 
 from flask_corsguard import CorsGuard, cors
 from flask_corsguard.audit import Level, Report, audit
-from flask_corsguard.audit.source_code import location_of
+from flask_corsguard.routing.closures import location_of
 from tests.audit.cases import Build, codes_of, guarded, route, shop, told, unnamed
 from tests.raised import Timeout
 

@@ -541,7 +541,7 @@ def a_method_that_the_mark_leaves_out(app: Flask, guard: CorsGuard) -> None:
     route(app, "PUT /note", view=cors(methods=["GET"])(lambda: ""))  # seeded
 
 
-@seeded(NEVER, level=NOTE, routes={"/note"})
+@seeded(f"{NEVER} methods_without_route", level=NOTE, routes={"/note"})
 def every_method_that_the_mark_leaves_out(app: Flask, guard: CorsGuard) -> None:
     view = cors(methods=["GET", "PUT"])(lambda: "")  # seeded
     route(app, "PATCH,DELETE /note", view=view)

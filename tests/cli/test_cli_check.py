@@ -204,7 +204,63 @@ def test_a_url_without_a_route() -> None:
     ran = run(f"check /user --origin {A}")
     assert ran.code == 0
     verdict = "allowed, but no route has this URL (404)"
-    assert ran.out.splitlines()[0] == f"{A}: fetch() of GET http://localhost:5000/user: {verdict}"
+    words = f"{A}: fetch() of GET http://localhost:5000/user: {verdict}"
+    assert ran.out.splitlines()[0].removesuffix(". Did you mean /api/users/7?") == words
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("users", "/api/users"),  # the endpoint
+        ("api/usres", "/api/users"),
+        ("/api/users/", "/api/users"),
+        ("/api/user/7?x=1", "/api/users/7"),
+        ("/api/user/7/image", "/api/users/7/image/"),
+        ("/zzzzzzzz", ""),
+    ],
+)
+def test_the_url_that_was_meant(url: str, meant: str) -> None:
+    app = Flask("x", static_folder=None)
+    CorsGuard(app, origins=A)
+    app.add_url_rule("/api/users", "users", lambda: "")
+    app.add_url_rule("/api/users/<int:n>", "user", lambda n: "")
+    app.add_url_rule("/api/users/<int:n>/image/", "image", lambda n: "")
+    first = run(f"check {url} --origin {A}", app).out.splitlines()[0]
+    hint = f". Did you mean {meant}?" if meant else ""
+    assert first.endswith(f": allowed, but no route has this URL (404){hint}")
+
+
+def test_a_method_that_no_route_accepts() -> None:
+    app = Flask("x", static_folder=None)
+    CorsGuard(app, origins=A, methods=["PUT"])
+    app.add_url_rule("/users", "users", lambda: "")
+    first = run(f"check /users --origin {A} -X PUT", app).out.splitlines()[0]
+    assert first.endswith(": allowed, but no route at this URL accepts PUT (405)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (f"--origin {A} -H Authorization=Bearer", "a header is written NAME: VALUE, not"
+         " 'Authorization=Bearer'. Write --header 'Authorization: Bearer'"),
+        (f"--origin {A} -H a(b", "a header is written NAME: VALUE, not 'a(b'."),
+        ("--origin a.example", "--origin must be an origin as browsers send it,"
+         " scheme://host[:port], not 'a.example'. Did you mean 'https://a.example'?"),
+    ],
+)  # fmt: skip
+def test_arguments_in_other_words(arguments: str, words: str) -> None:
+    ran = run(f"check / {arguments}")
+    assert ran.code == 2
+    assert ran.err.strip() == f"Error: {words}"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("chek", "check"), ("test", "check"), ("list", "routes")]
+)
+def test_the_command_that_was_meant(name: str, meant: str) -> None:
+    ran = run(name)
+    assert ran.code == 2
+    assert ran.err.endswith(f"No such command '{name}'. Did you mean '{meant}'?\n")
 
 
 def test_a_preflight_that_nothing_responds_to() -> None:

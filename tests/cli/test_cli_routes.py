@@ -411,7 +411,7 @@ def test_marks_that_no_route_has(folder: Path, command: str) -> None:
     assert ran.code == 0
     assert "orders" not in ran.out
     on_nothing, line = ran.err.splitlines()
-    assert re.match(r"Warning: @cors at \S*app\.py:6 has no effect: .* to app\.orders\. ", line)
+    assert re.match(r"Warning: @cors at \S*app\.py:6 has no effect: .* view app\.orders\. ", line)
     assert re.match(
         r"Warning: cors\(\.\.\.\) at \S*app\.py:8 has no effect: it is not ", on_nothing
     )

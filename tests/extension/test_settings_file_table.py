@@ -898,7 +898,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BaseException 
         def emit(self, record: logging.LogRecord) -> None:
             text = record.getMessage()
             # The views of other tests in this process may have marks.
-            if record.levelno >= logging.WARNING and "no route of the app leads to" not in text:
+            if record.levelno >= logging.WARNING and "no route has the view" not in text:
                 logs[current].append(text)
 
     handler = Sort()

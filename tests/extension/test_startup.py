@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, current_app
 from flask.views import MethodView
 
 from flask_corsguard import CorsGuard, CorsGuardError, Policy, PolicyError, cors, cors_exempt
+from flask_corsguard.text import source_of
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -820,6 +821,31 @@ def test_two_marks_with_a_decorator_between_them():
             return "ok"
 
 
+COMBINED = {
+    "fields": ({"origins": SHOP}, {"allow_credentials": True},
+               f"Write one: @cors(origins=['{SHOP}'], allow_credentials=True)"),
+    "the same field": ({"max_age": 5}, {"max_age": 5, "methods": "PUT"},
+                       "Write one: @cors(max_age=5, methods=['PUT'])"),
+    "a name": ({"policy": "partners"}, {"max_age": 5}, "Write one: @cors('partners', max_age=5)"),
+    "in conflict": ({"max_age": 5}, {"max_age": 6}, "Combine the two marks"),
+    "two names": ({"policy": "a"}, {"policy": "b"}, "Combine the two marks"),
+    "not together": ({"origins": "*"}, {"allow_credentials": True}, "Combine the two marks"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second", "words"), COMBINED.values(), ids=COMBINED)
+def test_two_marks_as_one(first, second, words):
+    first, second = dict(first), dict(second)
+    first, second = (cors(fields.pop("policy", None), **fields) for fields in (first, second))
+    with pytest.raises(CorsGuardError) as caught:
+
+        @second
+        @first
+        def target(): ...
+
+    assert f". {words}; or, for another route, " in str(caught.value)
+
+
 def test_the_same_endpoint_twice():
     guard = CorsGuard()
     guard.for_endpoint("static", origins=SHOP)
@@ -863,7 +889,6 @@ _MARK = "cors(origins=['https://app.example.com'])"
         (view, f"@{_MARK}"),
         (_Class, f"@{_MARK}"),
         (Blueprint("api", __name__), f"{_MARK}(blueprint)"),
-        (Flask(__name__), "CorsGuard(app, origins=['https://app.example.com']) for a whole app"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -885,6 +910,18 @@ def test_a_target_beside_the_policy(target, written):
     with pytest.raises(CorsGuardError, match=LINE) as caught:
         cors(target, origins="*", max_age=5)
     assert str(caught.value).endswith(f"takes only the policy in its parentheses. Write {written}")
+
+
+@pytest.mark.parametrize("origins", [None, "https://app.example.com"])
+def test_an_app_is_not_marked(origins):
+    fields = {"origins": origins} if origins else {}
+    with pytest.raises(CorsGuardError, match=LINE) as caught:
+        cors(Flask(__name__), **fields)
+    written = source_of(origins or ["https://app.example.com"])
+    assert str(caught.value).endswith(
+        ": cors marks a view or a blueprint. For a whole app, import CorsGuard from flask_corsguard"
+        f" and write CorsGuard(app, origins={written})."
+    )
 
 
 def test_cors_exempt_with_parentheses():

@@ -24,7 +24,7 @@ from flask_corsguard import (
 )
 from flask_corsguard.audit.run import audit
 from flask_corsguard.decorators import all_marked, mark_of
-from flask_corsguard.routing.layers import unrouted_marks
+from flask_corsguard.routing.mark_checks import unrouted_marks
 
 SHOP = "https://shop.example"
 PARTNER = "https://partner.example"
@@ -405,7 +405,7 @@ def _without_wraps(app):
     def orders():
         return "ok"
 
-    return orders, ["orders"]
+    return orders, ["_hidden.<locals>.<lambda>"]
 
 
 def _above_the_route_without_wraps(app):
@@ -633,7 +633,10 @@ def test_marks_that_no_route_has(app, build):
     kept, names = build(app)
     unrouted = unrouted_marks(app)
     found = [
-        re.search(r"leads to (.*?)\. ", each.message)[1]
+        re.search(
+            r"has the view (.*?)\. |: (blueprint .*?) is not|: (\S*) \(.*\) hides", each.message
+        )
+        .expand(r"\1\2\3")
         .removeprefix(f"{__name__}.")
         .removeprefix(f"{build.__name__}.<locals>.")
         for each in unrouted
@@ -665,11 +668,155 @@ def test_what_is_said_of_a_mark_that_no_route_has(app):
     kept, _ = _a_view(app)
     (unrouted,) = unrouted_marks(app)
     assert re.sub(r"\S*test_marks\.py:\d+", "LINE", unrouted.message) == (
-        "@cors_exempt at LINE has no effect: no route of the app leads to"
-        f" {__name__}._a_view.<locals>.orders. Register it, and use functools.wraps in the"
-        " decorators around it. If it belongs to another app, ignore this."
+        "@cors_exempt at LINE has no effect: no route has the view"
+        f" {__name__}._a_view.<locals>.orders. Use functools.wraps in the decorators around it, or"
+        " put @cors_exempt directly below the route. If it has no route, add one. If it belongs to"
+        " another app, ignore this."
     )
     assert kept
+
+
+def _by_a_function(function):
+    def wrapper():
+        return function()
+
+    return wrapper
+
+
+def _by_a_good_one(function):
+    return functools.wraps(function)(_hidden(function))
+
+
+class _ByAnObject:
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self):
+        return self.function()
+
+
+HIDDEN = {
+    "by a function": (
+        _by_a_function,
+        "_by_a_function.<locals>.wrapper (LINE) hides it. Write @functools.wraps(function) above"
+        " it, or put @cors directly below the route.",
+    ),
+    "by a lambda": (
+        _hidden,
+        "_hidden.<locals>.<lambda> (LINE) hides it. Write functools.wraps(function)(...) around it,"
+        " or put @cors directly below the route.",
+    ),
+    "by an object": (
+        _ByAnObject,
+        "_ByAnObject (LINE) hides it. Call functools.update_wrapper(self, f) in its __init__(), or"
+        " put @cors directly below the route.",
+    ),
+    "by the inner of two": (
+        lambda function: _by_a_good_one(_by_a_function(function)),
+        "_by_a_function.<locals>.wrapper (LINE) hides it. Write @functools.wraps(function) above"
+        " it, or put @cors directly below the route.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("decorator", "words"), HIDDEN.values(), ids=HIDDEN)
+def test_what_is_said_of_a_hidden_mark(app, log_lines, decorator, words):
+    """By prepare(), in debug mode by the first request, and first of all in an explanation."""
+    guard = CorsGuard(app, origins=SHOP)
+
+    @cors(origins=PARTNER)
+    def me():
+        return "me"
+
+    app.add_url_rule("/me", "me", decorator(me))
+    (unrouted,) = unrouted_marks(app)
+    message = re.sub(r"[^ (]*test_marks\.py:\d+", "LINE", unrouted.message)
+    assert message == f"@cors at LINE does not reach the view of /me: {words}"
+    explained = guard.explain("/me", origin=PARTNER).explain()
+    assert explained.endswith(f"To allow it: first fix this: {unrouted.message}")
+    app.debug = True
+    app.test_client().get("/me", headers={"Origin": PARTNER})
+    notice, rejected = log_lines()
+    assert notice == unrouted.message
+    assert rejected.endswith(f"To allow it: first fix this: {unrouted.message}")
+
+
+def test_a_hidden_mark_is_not_looked_for_in_production(app, log_lines):
+    """Another app of the process may not have its routes yet."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/me", "me", _hidden(cors(origins=PARTNER)(view())))
+    app.test_client().get("/me", headers={"Origin": PARTNER})
+    (rejected,) = log_lines()
+    assert "To allow it" not in rejected
+
+
+class _Notes(MethodView):
+    def get(self):
+        return ""
+
+
+METHODS = {
+    "one": (
+        {"/a/<int:n>": ["GET"]},
+        ["GET", "PUT"],
+        "methods at LINE allows PUT, but no route at /a/<int:n> accepts PUT, which gets a 405."
+        ' Write @app.route("/a/<int:n>", methods=["GET", "PUT"]), or leave PUT out of the mark.',
+    ),
+    "two": (
+        {"/a": ["GET", "POST"]},
+        ["PUT", "DELETE"],
+        "methods at LINE allows PUT and DELETE, but no route at /a accepts PUT or DELETE, which get"
+        ' a 405. Write @app.route("/a", methods=["GET", "POST", "PUT", "DELETE"]), or leave PUT or'
+        " DELETE out of the mark.",
+    ),
+    "with several rules": (
+        {"/a": ["GET"], "/b": ["PATCH"]},
+        ["PATCH", "PUT"],
+        "methods at LINE allows PUT, but no route at /a accepts PUT, which gets a 405."
+        ' Write methods=["GET", "PUT"] in its route, or leave PUT out of the mark.',
+    ),
+    "accepted": ({"/a": ["GET", "PUT"]}, ["PUT"], ""),
+    "accepted by another rule of the view": ({"/a": ["GET"], "/b": ["PUT"]}, ["PUT"], ""),
+    "accepted by another view": ({"/other/<n>": ["GET"]}, ["PUT"], ""),
+    "any": ({"/a": ["GET"]}, "*", ""),
+    "those of the routes": ({"/a": ["GET"]}, None, ""),
+    "never in need of a policy": ({"/a": ["GET"]}, ["GET", "POST", "OPTIONS"], ""),
+}
+
+
+@pytest.mark.parametrize(("rules", "methods", "words"), METHODS.values(), ids=METHODS)
+def test_methods_that_no_route_accepts(app, log_lines, rules, methods, words):
+    guard = CorsGuard(app, origins=SHOP, methods=["DELETE", "PURGE"])
+    function = cors(methods=methods)(view())
+    app.add_url_rule("/other/<int:id>", "other", view(), methods=["PUT"])
+    for rule, accepted in rules.items():
+        app.add_url_rule(rule, "function", function, methods=accepted)
+    guard.prepare()
+    lines = [re.sub(r"\S*test_marks\.py:\d+", "LINE", line) for line in log_lines()]
+    assert lines == ([words] if words else [])
+
+
+def test_methods_that_a_class_does_not_handle(app, log_lines):
+    guard = CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/notes", view_func=cors(methods="PUT")(_Notes.as_view("notes")))
+    guard.prepare()
+    (line,) = log_lines()
+    assert line.endswith(" Add put() to _Notes, or leave PUT out of the mark.")
+
+
+def test_a_path_that_covers_no_route(app, log_lines):
+    guard = CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/api/users", "users", view())
+    guard.for_path("/api", max_age=5)
+    guard.for_path("/apii", max_age=5)
+    app.debug = True
+    app.test_client().get("/api/users")
+    guard.prepare()
+    (line,) = (line for line in log_lines() if "left out" not in line)
+    assert re.sub(r"\S*test_marks\.py:\d+", "LINE", line) == (
+        "for_path('/apii') at LINE covers no route of the app. Did you mean '/api'? If only a"
+        " mounted app or a proxy responds there, ignore this."
+    )
 
 
 # Marks that are on nothing. Each of these calls cors(...); and whether it is named.
@@ -956,3 +1103,17 @@ def test_what_cannot_be_referred_to_weakly_is_marked_all_the_same(app, http):
     app.add_url_rule("/", "index", cors(origins=SHOP)(Slots()))
     assert http.readers(app, "/") == [SHOP]
     assert unrouted_marks(app) == []
+
+
+def test_a_failure_while_marks_are_looked_at(app, log_lines):
+    """In debug mode; the request goes on."""
+    CorsGuard(app, origins=SHOP)
+
+    def fails(_state):
+        raise OSError("no")
+
+    app.extensions["corsguard"].in_debug = fails
+    app.debug = True
+    assert app.test_client().get("/").status_code == 404
+    (line,) = log_lines()
+    assert line.startswith("looking for marks without effect failed: OSError 'no'")
