@@ -33,6 +33,8 @@ from sybil.evaluators.doctest import OutputChecker
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers import myst, rest
 
+from flask_corsguard import decorators
+
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
@@ -129,6 +131,7 @@ def setup(namespace: dict[str, Any]) -> None:
     """Begin a page."""
     handler = PrintingHandler()
     logging.getLogger("flask_corsguard").addHandler(handler)
+    decorators._targets.clear()  # the marks of what ran before, which debug mode names
     namespace.update(
         __name__="app",
         _directory=tempfile.TemporaryDirectory(),

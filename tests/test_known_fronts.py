@@ -34,7 +34,6 @@ NO_PUT = "Socket.IO responds here, and accepts only GET and POST"
 ITS_CHANGE = ". To have the guard decide: cors_allowed_origins=guard.origin_check(app)"
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 Put = Callable[[Flask, CorsGuard], Any]
 

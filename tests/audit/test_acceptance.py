@@ -17,7 +17,6 @@ from tests.audit import cases
 from tests.audit.cases import codes_of, guarded, is_let_in, register, route
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP = "https://app.example.com"
 KEY = "CORSGUARD_AUDIT_ACCEPT"

@@ -49,7 +49,6 @@ from tests.audit.look_alikes import (
 from tests.loading import load_file
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP = "https://app.example.com"
 PARTNER = "https://partner.example"

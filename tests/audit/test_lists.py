@@ -14,7 +14,6 @@ from flask_corsguard.audit import Level, audit
 from tests.audit.cases import Case, check_clean, check_found, route, shop, told
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 NOTE, WARNING, ERROR = Level.NOTE, Level.WARNING, Level.ERROR
 EARLIER, NEVER, FIRST = "item_decided_earlier", "policy_never_decides", "callable_asked_first"

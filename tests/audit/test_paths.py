@@ -16,7 +16,6 @@ from flask_corsguard.cli.sarif import as_sarif
 from tests.audit.cases import MARKER, check_clean, codes_of, is_let_in, route, told
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP, OTHER = "https://app.example.com", "https://other.example.com"
 ACT = {"allow_credentials": True, "enforce": "unsafe"}

@@ -18,7 +18,7 @@ from .cases import codes_of, told
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 REQUIRED = os.environ.get("CORSGUARD_REQUIRE_APPS") == "1"
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_marks")]
+pytestmark = pytest.mark.slow
 
 
 def need(*modules: str) -> None:

@@ -23,7 +23,6 @@ from tests.audit.cases import Build, codes_of, guarded, route, shop, told, unnam
 from tests.raised import Timeout
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP = "https://app.example.com"
 

@@ -51,7 +51,6 @@ from tests.audit.look_alikes import (
 )
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 NOTE, WARNING, ERROR = Level.NOTE, Level.WARNING, Level.ERROR
 NEIGHBOUR, SUFFIX, INSECURE = "neighbour_allowed", "public_suffix_wildcard", "insecure_origin"

@@ -20,7 +20,6 @@ from flask_corsguard.audit import Level, audit
 from tests.audit.cases import Case, check_found, codes_of, guarded, is_let_in, wrapping
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 NEIGHBOUR = "neighbour_allowed"
 ANYBODY = "anybody_allowed"

@@ -13,7 +13,6 @@ from flask_corsguard.audit.source_rows import with_rows
 from tests.audit.cases import check_clean, codes_of, guarded, route, shop, told
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 APP, OTHER = "https://app.example.com", "https://other.example.com"
 CREDENTIALS: dict[str, Any] = {"allow_credentials": True, "enforce": "unsafe"}

@@ -10,7 +10,6 @@ from flask_corsguard.audit import Level, audit
 from tests.audit.cases import check_clean, codes_of, guarded, told
 
 # Marks of other tests are not marks of the app.
-pytestmark = pytest.mark.usefixtures("own_marks")
 
 PR, BOTH, PORTS = "https://pr-*.example.com", "https://a*z.example.com", "https://*-x.example.com:*"
 PREVIEW = "https://deploy-preview-*--shop.netlify.app"

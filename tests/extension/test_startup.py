@@ -679,7 +679,6 @@ OF_FLASK_CORS = {
 }  # fmt: skip
 
 
-@pytest.mark.usefixtures("own_marks")
 @pytest.mark.parametrize(
     ("arguments", "config", "variables", "words"), OF_FLASK_CORS.values(), ids=OF_FLASK_CORS
 )

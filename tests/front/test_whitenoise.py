@@ -94,7 +94,6 @@ def test_nothing_has_changed(site: tuple[Flask, CorsGuard]) -> None:
     assert "Origin" in again.headers[VARY]
 
 
-@pytest.mark.usefixtures("own_marks")
 @pytest.mark.parametrize(("paths", "is_open"), [(["/static"], False), (["/other"], True)])
 def test_the_audit(tmp_path: Path, paths: list[str], is_open: bool) -> None:
     require(["whitenoise"])

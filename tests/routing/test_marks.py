@@ -626,7 +626,6 @@ UNROUTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("own_marks")
 @pytest.mark.parametrize("build", UNROUTED, ids=lambda build: build.__name__[1:])
 def test_marks_that_no_route_has(app, build):
     CorsGuard(app)
@@ -647,7 +646,6 @@ def test_marks_that_no_route_has(app, build):
     assert kept is not None
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_a_mark_that_an_app_has_had(app):
     """As in a test suite, where apps come and go and the views stay."""
     function = cors(origins=SHOP)(view())
@@ -662,7 +660,6 @@ def test_a_mark_that_an_app_has_had(app):
     assert function() == "ok"
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_what_is_said_of_a_mark_that_no_route_has(app):
     CorsGuard(app)
     kept, _ = _a_view(app)
@@ -896,7 +893,6 @@ ON_NOTHING = [
 ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("own_marks")
 @pytest.mark.parametrize("call", ON_NOTHING, ids=lambda call: call.__name__[1:])
 def test_marks_on_nothing(app, call):
     CorsGuard(app)
@@ -905,7 +901,6 @@ def test_marks_on_nothing(app, call):
     del kept
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_what_is_said_of_a_mark_on_nothing(app, log_lines):
     guard = CorsGuard(app)
     _without_the_at(app)
@@ -918,7 +913,6 @@ def test_what_is_said_of_a_mark_on_nothing(app, log_lines):
     )
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_memory_for_marks_on_nothing_is_bounded(app, monkeypatch):
     """By place, and in all. Where there is no room, nothing is said, rather than what is wrong."""
     monkeypatch.setattr("flask_corsguard.decorators._MOST_PLACES", 3)
@@ -933,7 +927,6 @@ def test_memory_for_marks_on_nothing_is_bounded(app, monkeypatch):
     assert sorted(decorators._returned) == ["a:1", "b:1", "c:1"]
 
 
-@pytest.mark.usefixtures("own_marks")
 @pytest.mark.parametrize(
     ("build", "instead"),
     [
@@ -1073,7 +1066,6 @@ def test_a_late_rule_whose_mark_is_wrong(app):
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_marks_are_forgotten_with_what_they_are_on():
     """So that a process which makes many apps, as tests do, keeps none of them."""
 
@@ -1091,7 +1083,6 @@ def test_marks_are_forgotten_with_what_they_are_on():
     assert list(all_marked()) == []
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_what_cannot_be_referred_to_weakly_is_marked_all_the_same(app, http):
     class Slots:
         __slots__ = ("__corsguard_mark__", "__name__")

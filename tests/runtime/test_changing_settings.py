@@ -251,7 +251,6 @@ def test_which_app_is_prepared(how):
     assert state_of(app).in_force is not None
 
 
-@pytest.mark.usefixtures("own_marks")
 def test_prepare_names_marks_that_no_route_has(site, caplog):
     @cors(origins=SHOP)
     def forgotten():
