@@ -332,8 +332,8 @@ class CorsGuard:
         A mark that does not do what was meant is logged: one that no route has, that is not applied
         to anything, that allows a method which no route accepts, or whose path covers no route. It
         is not an error, since another app may use it. In debug mode, the first request logs the
-        same without this call. Sources with
-        ``at_start="fail"`` are read, and their connections closed again.
+        same without this call. Sources with ``at_start="fail"`` are read, and their connections
+        closed again.
 
         :param app: the app; if left out, the current one, or the constructor's.
         :raises PolicyError: with every problem of every route; or if a source with
