@@ -45,7 +45,7 @@ def test_these_are_the_cases() -> None:
 
 
 def test_cookies() -> None:
-    app = CASES["Cookies"]["app"]
+    app = CASES["Cookies."]["app"]
     app.add_url_rule("/me", view_func=lambda: dict(request.cookies))
     ask(app, "/me", credentials="include").assert_readable()
     ask(app, "/me", OTHER, credentials="include").assert_blocked()
@@ -71,14 +71,14 @@ def test_jwt() -> None:
 )
 def test_blueprint_path_and_view(url: str, page: str, readable: bool) -> None:
     app = CASES["One view."]["app"]
-    assert app is CASES["A blueprint, and a path."]["app"]
+    assert app is CASES["Blueprints and paths."]["app"]
     assert ask(app, url, page).readable is readable
 
 
 def test_environment_and_factory(monkeypatch: pytest.MonkeyPatch) -> None:
     [(name, value)] = re.findall(r'`(FLASK_\w+)="(.+)"`', README)
     monkeypatch.setenv(name, value)
-    app = CASES["The environment, and an app factory."]["create_app"]()
+    app = CASES["Environment variables and app factories."]["create_app"]()
     assert [ask(app, "/", page).readable for page in (APP, LOCAL, OTHER)] == [True, True, False]
 
 
