@@ -4,7 +4,7 @@ that. Looked for in debug mode only."""
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from flask import Request, Response
@@ -17,12 +17,23 @@ from flask_corsguard.protocol.explanation import without_cookies
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import site_of
-from flask_corsguard.protocol.remedies import plain, to_expose
+from flask_corsguard.protocol.remedies import plain, to_expose, to_send_credentials
 from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
 from flask_corsguard.text import shown
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WEB = ("http", "https")
+# The settings with the names of Flask-JWT-Extended's cookies.
+_JWT_COOKIES = (
+    "JWT_ACCESS_COOKIE_NAME",
+    "JWT_REFRESH_COOKIE_NAME",
+    "JWT_ACCESS_CSRF_COOKIE_NAME",
+    "JWT_REFRESH_CSRF_COOKIE_NAME",
+)
+_WITH_FLASK_LOGIN = (
+    'With Flask-Login: write a function that returns {"error": "sign in"}, 401, and put'
+    " @login_manager.unauthorized_handler above it"
+)
 
 
 class Note(NamedTuple):
@@ -48,10 +59,12 @@ def notes(decision: Decision, app: Flask, request: Request, response: Response) 
     if policy is None or decision.preflight or not is_fetch:
         return
     yield from _not_exposed(decision, policy, response)
+    if not policy.allow_credentials:
+        yield from _without_credentials(decision, policy, app, request, response)
     page = parse_origin(decision.origin or "")
     server = parse_origin(f"{request.scheme}://{request.host}")
     if server is not None:
-        yield from _redirected(decision, request, response, server)
+        yield from _redirected(decision, app, request, response, server)
     if server is not None and page is not None and policy.allow_credentials:
         yield from _not_sent_back(policy, app, request, response, page, server)
 
@@ -67,28 +80,92 @@ def _not_exposed(decision: Decision, policy: Policy, response: Response) -> Iter
         if name in response.headers and name.lower() not in readable
     ]
     if names:
-        them, are = ("it", "that is") if len(names) == 1 else ("them", "those are")
+        them = "it" if len(names) == 1 else "them"
         place = f"endpoint {decision.endpoint}" if decision.endpoint else "a URL without a route"
         text = (
-            f"{place} sends {' and '.join(names)}, which allow_headers has: {are} for request"
-            f" headers. To let pages read {them}: {to_expose(decision, names)}"
+            f"{place} sends {' and '.join(names)}. allow_headers lists {them}, but that is for"
+            f" request headers. To let pages read {them}: {to_expose(decision, names)}"
         )
         yield Note("headers that are not exposed", decision.endpoint, text)
 
 
-def _redirected(
-    decision: Decision, request: Request, response: Response, server: Origin
+def _without_credentials(
+    decision: Decision, policy: Policy, app: Flask, request: Request, response: Response
 ) -> Iterator[Note]:
-    target = _origin_of(urljoin(f"{server}/", response.headers.get("Location", "")))
-    if response.status_code not in _REDIRECTS or target in (None, server):
+    """What a page loses that uses cookies, under a policy without credentials."""
+    is_sent = request.cookies and request.headers.get("Sec-Fetch-Mode") == "cors"
+    if is_sent:  # to another origin, browsers send cookies only with credentials: "include"
+        text = (
+            f"{_asked(request)} from {shown(decision.origin or '')} has a cookie, so the page uses"
+            ' credentials: "include", and the browser does not let it read the response. To allow'
+            f" it: {to_send_credentials(decision)}"
+        )
+        yield Note("requests with credentials", decision.endpoint, text)
+    elif policy.origins != "*":  # a public route may set cookies for the app's own pages
+        for name, *_ in _cookies(app, response):
+            text = (
+                f"{_asked(request)} sets the cookie {shown(name)}, which the browser does not keep"
+                " for a page of another origin without credentials. If the page should stay signed"
+                ' in: credentials: "include" in its fetch(), and'
+                f" {to_send_credentials(decision)}"
+            )
+            yield Note("cookies without credentials", (decision.policy_source, name), text)
+
+
+def _redirected(
+    decision: Decision, app: Flask, request: Request, response: Response, server: Origin
+) -> Iterator[Note]:
+    location = response.headers.get("Location", "")
+    url = urljoin(request.url, location)
+    target = _origin_of(url)
+    if response.status_code not in _REDIRECTS or target is None:
         return
-    text = (
-        f"{_asked(request)} from {shown(decision.origin or '')} is redirected to {target}, where"
-        " the browser sends Origin: null; a page can read that only if that server allows it. If"
-        " it is a sign-in page, respond with 401 instead, because fetch() cannot show it;"
-        " otherwise respond with the URL in JSON, for the page to fetch"
-    )
-    yield Note("redirects to other origins", decision.endpoint, text)
+    from_page = f"{_asked(request)} from {shown(decision.origin or '')}"
+    # Behind a proxy, what the browser called. Anybody can send this: it changes one sentence.
+    forwarded = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
+    is_same_host = target._replace(scheme=server.scheme) == server
+    if is_same_host and "://" in location and (server.scheme, forwarded) == ("http", "https"):
+        text = (
+            f"{from_page} is redirected to {target}, although X-Forwarded-Proto says that the page"
+            " called https. Write app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)"
+        )
+    elif target == server:
+        if not _is_to_sign_in(app, request, url):
+            return
+        text = (
+            f"{from_page} is redirected to the sign-in page, and fetch() gets its HTML instead of"
+            f" an error. {_WITH_FLASK_LOGIN}"
+        )
+    elif (target.host, server.scheme, target.scheme) == (server.host, "http", "https"):
+        text = (
+            f"{from_page} is redirected to {target}, where the browser sends Origin: null. Have the"
+            f" page call {target} itself"
+        )
+    else:
+        text = (
+            f"{from_page} is redirected to {target}, where the browser sends Origin: null, so a"
+            f" page can read the response only if {target} allows null. If it is a sign-in page,"
+            " respond with 401 instead, because fetch() cannot show it; otherwise respond with the"
+            " URL in JSON, for the page to fetch"
+        )
+        if hasattr(app, "login_manager"):
+            text += f". {_WITH_FLASK_LOGIN}"
+    yield Note("redirects", decision.endpoint, text)
+
+
+def _is_to_sign_in(app: Flask, request: Request, url: str) -> bool:
+    """Whether Flask-Login redirects to its sign-in page. A sign-out that leads there names no next
+    page."""
+    manager: Any = getattr(app, "login_manager", None)
+    views = getattr(manager, "blueprint_login_views", {})
+    view = views.get(request.blueprint) or getattr(manager, "login_view", None)
+    path, query = urlsplit(url)[2:4]
+    has_next = "next=" in query or app.config.get("USE_SESSION_FOR_NEXT", False)
+    if not isinstance(view, str) or not has_next:
+        return False
+    is_url = view.startswith(("http://", "https://", "/"))
+    sign_in = urlsplit(view if is_url else app.url_for(view)).path
+    return path == sign_in != urlsplit(request.url).path
 
 
 def _origin_of(url: str) -> Origin | None:
@@ -114,14 +191,16 @@ def _not_sent_back(
     ):
         return
     session = app.session_interface.get_cookie_name(app)
+    jwt = {app.config.get(key) for key in _JWT_COOKIES}
     enforce = ', with enforce="unsafe" against forged requests' * (not policy.compiled.enforces)
     for name, is_none, is_secure in _cookies(app, response):
         if is_none and is_secure:
             continue
         missing = ["SameSite=None"] * (not is_none) + ["Secure"] * (not is_secure)
-        if name == session:
-            settings = ['SESSION_COOKIE_SAMESITE="None"'] * (not is_none)
-            settings += ["SESSION_COOKIE_SECURE=True"] * (not is_secure)
+        if name == session or name in jwt:
+            of = "SESSION" if name == session else "JWT"
+            settings = [f'{of}_COOKIE_SAMESITE="None"'] * (not is_none)
+            settings += [f"{of}_COOKIE_SECURE=True"] * (not is_secure)
             advice = f"Set {' and '.join(settings)}"
         else:
             advice = 'Set it with samesite="None" and secure=True'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from flask import Flask, redirect, request, session
 
@@ -27,7 +29,8 @@ def api(app: Flask) -> Flask:
     app.add_url_rule("/star", "star", cors(allow_headers="*")(lambda: ("", HEADERS)))
     every = cors(allow_credentials=False, expose_headers="*")
     app.add_url_rule("/every", "every", every(lambda: ("", HEADERS)))
-    app.add_url_rule("/public", "public", cors(allow_credentials=False)(lambda: login()))
+    everybody = cors(origins="*", allow_credentials=False)
+    app.add_url_rule("/open", "open", everybody(lambda: login()))
     app.add_url_rule("/guarded", "guarded", cors(enforce="unsafe")(lambda: login()))
     app.add_url_rule("/to", "to", lambda: redirect(request.args["url"]))
     app.add_url_rule("/created", "created", lambda: ("", 201, {"Location": "https://b.example"}))
@@ -57,8 +60,8 @@ def test_a_header_that_is_not_exposed(api, log_lines):
         ask(api, "/users")
     (line,) = log_lines()
     assert line.startswith(
-        "endpoint users sends X-Total-Count, which allow_headers has: that is for request headers."
-        ' To let pages read it: expose_headers=["ETag", "X-Total-Count"] (policy: default, tests/'
+        "endpoint users sends X-Total-Count. allow_headers lists it, but that is for request"
+        ' headers. To let pages read it: expose_headers=["ETag", "X-Total-Count"] (policy: default,'
     )
 
 
@@ -66,7 +69,7 @@ def test_headers_where_no_route_is(api, log_lines):
     api.after_request(lambda response: response.headers.update({"X-Total-Count": "1"}) or response)
     ask(api, "/none")
     (line,) = log_lines()
-    assert line.startswith("a URL without a route sends X-Total-Count, which")
+    assert line.startswith("a URL without a route sends X-Total-Count. ")
 
 
 def test_several_headers_of_a_configured_policy(app, log_lines):
@@ -77,7 +80,7 @@ def test_several_headers_of_a_configured_policy(app, log_lines):
     app.debug = True
     ask(app, "/users")
     assert log_lines() == [
-        "endpoint users sends X-Total-Count and X-Page, which allow_headers has: those are for"
+        "endpoint users sends X-Total-Count and X-Page. allow_headers lists them, but that is for"
         ' request headers. To let pages read them: CORSGUARD_EXPOSE_HEADERS=["X-Total-Count",'
         ' "X-Page"] (policy: default, CORSGUARD_ORIGINS, CORSGUARD_ALLOW_HEADERS in app.config).'
     ]
@@ -158,11 +161,127 @@ def test_a_redirect_to_another_origin(api, log_lines, url, target):
     for _ in range(2):
         ask(api, f"/to?url={url}")
     assert log_lines() == [
-        f"GET /to from '{PAGE}' is redirected to {target}, where the browser sends Origin: null; a"
-        " page can read that only if that server allows it. If it is a sign-in page, respond with"
-        " 401 instead, because fetch() cannot show it; otherwise respond with the URL in JSON, for"
-        " the page to fetch."
+        f"GET /to from '{PAGE}' is redirected to {target}, where the browser sends Origin: null, so"
+        f" a page can read the response only if {target} allows null. If it is a sign-in page,"
+        " respond with 401 instead, because fetch() cannot show it; otherwise respond with the URL"
+        " in JSON, for the page to fetch."
     ]
+
+
+WITH_FLASK_LOGIN = (
+    'With Flask-Login: write a function that returns {"error": "sign in"}, 401, and put'
+    " @login_manager.unauthorized_handler above it."
+)
+SIGN_IN = (
+    f"GET /me from '{PAGE}' is redirected to the sign-in page, and fetch() gets its HTML instead of"
+    f" an error. {WITH_FLASK_LOGIN}"
+)
+
+
+def with_flask_login(app, view):
+    """What its ``login_required`` does, at /me, and a page for signing in."""
+    app.login_manager = SimpleNamespace(login_view=view, blueprint_login_views={})
+    app.add_url_rule("/sign-in", "sign_in", lambda: redirect("/sign-in?next=/me"))
+    app.add_url_rule("/sign-out", "sign_out", lambda: redirect("/sign-in"))
+    target = view if "/" in view else "/sign-in"
+    app.add_url_rule("/me", "me", lambda: redirect(f"{target}?next=/me"))
+
+
+@pytest.mark.parametrize(
+    ("view", "end"),
+    [
+        ("sign_in", SIGN_IN),
+        ("/sign-in", SIGN_IN),
+        ("https://sso.example.net/in", f", for the page to fetch. {WITH_FLASK_LOGIN}"),
+    ],
+)
+def test_a_redirect_of_flask_login(api, log_lines, view, end):
+    with_flask_login(api, view)
+    ask(api, "/me")
+    (line,) = log_lines()
+    assert line.endswith(end)
+    ask(api, "/sign-in")
+    ask(api, "/sign-out")
+    assert log_lines() == []
+
+
+def test_a_redirect_of_the_real_flask_login(api, log_lines):
+    flask_login = pytest.importorskip("flask_login")
+    manager = flask_login.LoginManager(api)
+    manager.login_view = "login"
+    manager.user_loader(lambda user_id: None)
+    api.add_url_rule("/me", "me", flask_login.login_required(lambda: ""))
+    assert ask(api, "/me").headers["Location"] == "/login?next=%2Fme"
+    assert SIGN_IN in log_lines()
+
+
+MOVED = f"GET /to from '{PAGE}' is redirected to"
+HTTP_API = API.replace("https", "http")
+PROXY_FIX = (
+    ", although X-Forwarded-Proto says that the page called https. Write app.wsgi_app ="
+    " ProxyFix(app.wsgi_app, x_proto=1, x_host=1)."
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "forwarded", "line"),
+    [
+        (
+            f"{API}/to",
+            "",
+            f"{MOVED} {API}, where the browser sends Origin: null. Have the page call {API}"
+            " itself.",
+        ),
+        (f"{API}/to", "http, https", f"{MOVED} {API}{PROXY_FIX}"),
+        (f"{HTTP_API}/x", "https", f"{MOVED} {HTTP_API}{PROXY_FIX}"),
+    ],
+)
+def test_a_redirect_to_another_scheme(api, log_lines, url, forwarded, line):
+    ask(api, f"/to?url={url}", server=HTTP_API, X_Forwarded_Proto=forwarded)
+    assert log_lines() == [line]
+
+
+def test_cookies_under_a_policy_without_credentials(app, log_lines):
+    """Once for each endpoint that gets some, and for each cookie that is set."""
+    app.secret_key = "secret"
+    app.config["CORSGUARD_ORIGINS"] = [PAGE]
+    CorsGuard(app)
+
+    @app.route("/me", methods=["GET", "POST"])
+    def me():
+        session["user"] = "ada"
+        return ""
+
+    app.debug = True
+    change = "allow_credentials=True (policy: default, CORSGUARD_ORIGINS in app.config)."
+    change = f"CORSGUARD_{change.replace('allow_credentials', 'ALLOW_CREDENTIALS')}"
+    for _ in range(2):
+        ask(app, "/me", method="POST", Sec_Fetch_Mode="cors")
+    assert log_lines() == [
+        "POST /me sets the cookie 'session', which the browser does not keep for a page of another"
+        ' origin without credentials. If the page should stay signed in: credentials: "include"'
+        f" in its fetch(), and {change}"
+    ]
+    for _ in range(2):
+        ask(app, "/me", Sec_Fetch_Mode="cors", Cookie="session=1")
+    assert log_lines() == [
+        f"GET /me from '{PAGE}' has a cookie, so the page uses credentials: \"include\", and the"
+        f" browser does not let it read the response. To allow it: {change}"
+    ]
+
+
+def test_a_cookie_for_a_public_route(api, log_lines):
+    for _ in range(2):
+        ask(api, "/open", Cookie="a=b", Sec_Fetch_Mode="cors")
+    (line,) = log_lines()
+    assert f'To allow it: origins=["{PAGE}"], allow_credentials=True (policy: view open' in line
+
+
+def test_a_cookie_of_flask_jwt_extended(api, log_lines):
+    api.config.update(JWT_ACCESS_COOKIE_NAME="access")
+    ask(api, "/cookie?line=access=b;Secure")
+    advice = f'Set JWT_COOKIE_SAMESITE="None"{ENFORCE}.'
+    assert log_lines() == [lost("GET /cookie", "'access'", "SameSite=None", advice)]
 
 
 def without_debug(app):
@@ -177,7 +296,9 @@ SILENT = {
     "not in debug mode": without_debug,
     "a policy for any header": lambda app: ask(app, "/star"),
     "every header is exposed": lambda app: ask(app, "/every"),
-    "without credentials": lambda app: ask(app, "/public"),
+    "a cookie that is set for everybody": lambda app: ask(app, "/open"),
+    "a cookie without Sec-Fetch-Mode": lambda app: ask(app, "/every", Cookie="a=b"),
+    "a cookie and a form": lambda app: ask(app, "/every", Cookie="a=b", Sec_Fetch_Mode="navigate"),
     "an origin that is not allowed": lambda app: ask(app, "/users", origin="https://b.example"),
     "one of the app's own pages": lambda app: ask(app, "/users", origin=API),
     "a form": lambda app: ask(app, "/login", method="POST", Sec_Fetch_Mode="navigate"),
@@ -201,6 +322,9 @@ SILENT = {
     "a redirect to the app": lambda app: [
         ask(app, f"/to?url={url}") for url in ("/users", "users", f"{API}:443/users", "?", "")
     ],
+    "a redirect to the app behind a proxy": lambda app: ask(
+        app, "/to?url=/users", server="http://api.onrender.com", X_Forwarded_Proto="https"
+    ),
     "a redirect to no website": lambda app: ask(app, "/to?url=mailto:a@b.example"),
     "no redirect": lambda app: ask(app, "/created"),
 }
