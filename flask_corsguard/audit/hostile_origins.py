@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flask_corsguard.protocol.origins import Origin, OriginPattern
+from flask_corsguard.protocol.origins import PROBE_HOST, Origin, OriginPattern
 
-#: A host that nobody has: the top-level domain is reserved (RFC 2606 section 2).
-ATTACKER = "corsguard-audit.invalid"
+#: Whose pages may never read.
+ATTACKER = PROBE_HOST
 #: Labels that somebody could choose for a host below, or beside, another's.
 LABELS = ("attacker", "evil", "corsguard-audit", "x", "1")
 

@@ -16,7 +16,7 @@ from flask_corsguard.protocol.headers import (
     SAFELISTED_METHODS,
 )
 from flask_corsguard.protocol.lists import is_source, source_name
-from flask_corsguard.protocol.origins import LOOPBACK, Origin, OriginSet, parse_origin
+from flask_corsguard.protocol.origins import LOOPBACK, PROBE_HOST, Origin, OriginSet, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.reasons import HIDDEN_MARK, Outcome, Reason
 from flask_corsguard.protocol.remedies import (
@@ -71,7 +71,9 @@ def lines(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
 
 def advice(decision: Decision, *, credentials: bool = False) -> Iterator[str]:
     """What to change for another verdict: one line each; none if nobody would want another."""
-    if decision.outcome is Outcome.UNENFORCED:
+    if decision.reason and PROBE_HOST in (decision.origin or ""):
+        yield "No page has this origin: flask cors verify made it up"
+    elif decision.outcome is Outcome.UNENFORCED:
         yield f"To refuse it: {to_refuse(decision)}"
         yield f"To admit it: {to_allow(decision)}"
     elif decision.outcome is Outcome.REJECTED and HIDDEN_MARK in decision.without_effect:

@@ -44,6 +44,10 @@ STORES = {
 #: Names for a server on the same machine. In browsers, 0.0.0.0 is one too.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104
 
+#: The host in the made-up origins of the audit and of ``flask cors verify``. Nobody has it: the
+#: top-level domain is reserved (RFC 2606 section 2).
+PROBE_HOST = "corsguard-audit.invalid"
+
 # No entry can match all hosts of these schemes: on the web, that would be everybody.
 _NEVER_ANY_HOST = OPAQUE_SCHEMES | {"http", "https", "ws", "wss"}
 _ANY_HOST = "*"

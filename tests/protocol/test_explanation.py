@@ -11,6 +11,7 @@ import pytest
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
 from flask_corsguard.protocol.explanation import advice, found, lines
+from flask_corsguard.protocol.origins import PROBE_HOST
 
 A = "https://a.example.com"
 ACCEPTED = frozenset({"GET", "POST", "PUT", "MKCOL"})
@@ -360,6 +361,17 @@ def test_what_is_not_rejected(decision: Decision, first: str, found: str) -> Non
     assert lines[0] == first
     assert lines[2] == f"  Found: {found}."
     assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://{}", "http://{}:3000", "https://a.example.{}", "http://localhost:1.{}"]
+)
+@pytest.mark.parametrize("fields", [{"origins": A}, {"enforce": "unsafe"}])
+def test_no_advice_for_a_made_up_origin(origin: str, fields: dict[str, Any]) -> None:
+    """Whoever pastes it would list an origin that no page has."""
+    request_ = CorsRequest(origin.format(PROBE_HOST), "PUT", preflight=True)
+    *_, last = decide(Policy(**fields), request_, HERE).explain().splitlines()
+    assert last == "  No page has this origin: flask cors verify made it up."
 
 
 OVERRIDE = Policy(origins=A, dangerously_let_views_override=True)
