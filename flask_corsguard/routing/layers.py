@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 from weakref import WeakValueDictionary
 
@@ -15,6 +16,7 @@ from flask_corsguard.config import Settings, check_enforced_self_origins
 from flask_corsguard.decorators import (
     Mark,
     is_bare,
+    is_written_above,
     mark_left_by,
     mark_of,
     outer_marks_of,
@@ -346,11 +348,21 @@ class Resolver:
         """
         for mark in outer_marks_of(view):
             if not any(mark.says_the_same(known) for known in self._view_marks):
-                message = (
-                    f"{mark.decorator} at {mark.location} marks a function that the view"
-                    f" {endpoint!r} is wrapped in, not the view itself. Put it {mark.place}, or"
-                    " mark this view separately."
-                )
+                what = f"{mark.decorator} at {mark.location}"
+                *_, inner = wrapped_chain(view)
+                if isinstance(inner, FunctionType) and is_written_above(mark, inner):
+                    message = (
+                        f"{what} is above another decorator, and the route of {endpoint!r} is below"
+                        " both. The app calls the view without the decorators above its route, so"
+                        " these do not protect it either. Move the route to the top, then"
+                        f" {mark.decorator}, then the other decorators."
+                    )
+                else:
+                    message = (
+                        f"{what} marks a function around the view {endpoint!r}, but the route calls"
+                        f" the view itself. Put {mark.decorator} {mark.place}, or mark this view"
+                        " separately."
+                    )
                 problem = Problem("lost_mark", "cors", endpoint, message, None, f"view {endpoint}")
                 self.add([problem])
 

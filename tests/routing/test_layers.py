@@ -125,6 +125,17 @@ def _lost_mark(app, guard):
     cors(origins=SHOP)(functools.wraps(view)(lambda: view()))
 
 
+def _lost_above_the_route(app, guard):
+    def login_required(view):
+        return functools.wraps(view)(lambda: view())
+
+    @cors(origins=SHOP)
+    @login_required
+    @app.get("/")
+    def users():
+        return "ok"
+
+
 def _listed(app, **attributes):
     """A class such as those of Flask-RESTful and Flask-RESTX, which wrap what as_view() returns."""
 
@@ -174,8 +185,14 @@ PROBLEMS = {
     ),
     _lost_mark: (
         ("lost_mark", "cors", "not_a_class", None, "view not_a_class"),
-        "@cors at LINE marks a function that the view 'not_a_class' is wrapped in, not the view"
-        " itself. Put it directly above or below the route, or mark this view separately.",
+        "@cors at LINE marks a function around the view 'not_a_class', but the route calls the view"
+        " itself. Put @cors directly above or below the route, or mark this view separately.",
+    ),
+    _lost_above_the_route: (
+        ("lost_mark", "cors", "users", None, "view users"),
+        "@cors at LINE is above another decorator, and the route of 'users' is below both. The app"
+        " calls the view without the decorators above its route, so these do not protect it either."
+        " Move the route to the top, then @cors, then the other decorators.",
     ),
     _listed_by_a_base: (
         ("method_decorators", "cors", "item", None, "view item (LINE)"),
