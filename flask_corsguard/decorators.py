@@ -153,6 +153,8 @@ def _without_parentheses(target: object, example: str, *, has_fields: bool) -> s
         )
     if isinstance(target, Blueprint):
         example = f"{example}(blueprint)"
+    elif getattr(target, "__qualname__", "").startswith(View.as_view.__qualname__):
+        example = f"decorators = [{example}]"
     else:
         example = "@cors(Policy(...))" if target is Policy else f"@{example}"
     if has_fields:
@@ -481,10 +483,13 @@ def wrapped_chain(target: object) -> Iterator[object]:
 
 
 def call_site() -> str:
-    """File and line of the code that called the caller of this function."""
+    """File and line of the code that called the caller of this function. For the *decorators* of a
+    view class, which Flask applies, that is where ``as_view()`` is called."""
     frame = inspect.currentframe()
     for _ in range(2):
         frame = frame.f_back if frame else None
+    while frame is not None and frame.f_globals.get("__name__") == View.__module__:
+        frame = frame.f_back
     if frame is None:
         return ""
     return from_here(f"{frame.f_code.co_filename}:{frame.f_lineno}")

@@ -897,6 +897,20 @@ def test_cors_without_parentheses(target, instead):
     assert str(caught.value).endswith(f"something to change, such as {instead}")
 
 
+def _wrapped(function):
+    return functools.wraps(function)(lambda: function())
+
+
+@pytest.mark.parametrize("decorators", [[cors], [_wrapped, cors]], ids=["", "above another"])
+def test_cors_without_parentheses_in_the_decorators_of_a_class(decorators):
+    """Flask calls them. The message names the line that calls Flask."""
+
+    users = type("Users", (MethodView,), {"decorators": decorators})
+    with pytest.raises(CorsGuardError, match=rf"^\S*{LINE}: cors needs parentheses") as caught:
+        users.as_view("users")
+    assert str(caught.value).endswith(f"something to change, such as decorators = [{_MARK}]")
+
+
 @pytest.mark.parametrize(
     ("target", "written"),
     [
