@@ -3,8 +3,8 @@ that. Looked for in debug mode only."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
 from urllib.parse import urljoin, urlsplit
 
 from flask import Request, Response
@@ -160,7 +160,8 @@ def _is_to_sign_in(app: Flask, request: Request, url: str) -> bool:
     views = getattr(manager, "blueprint_login_views", {})
     view = views.get(request.blueprint) or getattr(manager, "login_view", None)
     path, query = urlsplit(url)[2:4]
-    has_next = "next=" in query or app.config.get("USE_SESSION_FOR_NEXT", False)
+    config = cast("Mapping[str, object]", app.config)
+    has_next = "next=" in query or bool(config.get("USE_SESSION_FOR_NEXT"))
     if not isinstance(view, str) or not has_next:
         return False
     is_url = view.startswith(("http://", "https://", "/"))
@@ -191,7 +192,8 @@ def _not_sent_back(
     ):
         return
     session = app.session_interface.get_cookie_name(app)
-    jwt = {app.config.get(key) for key in _JWT_COOKIES}
+    config = cast("Mapping[str, object]", app.config)
+    jwt = {config.get(key) for key in _JWT_COOKIES}
     enforce = ', with enforce="unsafe" against forged requests' * (not policy.compiled.enforces)
     for name, is_none, is_secure in _cookies(app, response):
         if is_none and is_secure:
