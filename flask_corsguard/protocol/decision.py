@@ -106,7 +106,7 @@ class Decision(NamedTuple):
     :ivar configured: fields of the policy that have their own key in the app's configuration.
     :ivar without_effect: policy field -> in words, where it is set without effect: the guard does
         not read it there, or another setting wins. Under ``"mark"``, a mark that does not reach the
-        view.
+        view or the method.
     :ivar policies: the policies that were tried, in order; the last is *policy*.
     :ivar in_front: what is known to respond in front of the app's routes, in words; or "".
     :ivar overridden: whether the view's own ``Access-Control-*`` headers replace *headers*, as

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-#: In ``Decision.without_effect``: a mark that does not reach the view.
+#: In ``Decision.without_effect``: a mark that does not reach the view or the method.
 HIDDEN_MARK = "mark"
 
 

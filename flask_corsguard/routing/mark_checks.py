@@ -26,8 +26,11 @@ from flask_corsguard.decorators import (
 )
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.protocol.decision import Decision
+from flask_corsguard.protocol.fields import OriginList
 from flask_corsguard.protocol.headers import KNOWN_METHODS, SAFELISTED_METHODS
-from flask_corsguard.protocol.reasons import HIDDEN_MARK, Outcome
+from flask_corsguard.protocol.origins import parse_origin
+from flask_corsguard.protocol.policy import Policy
+from flask_corsguard.protocol.reasons import HIDDEN_MARK, Outcome, Reason
 from flask_corsguard.routing.closures import location_of, made_with, named_cells
 from flask_corsguard.routing.layers import flat, guarded_apps, targets_in, view_class_of
 from flask_corsguard.routing.overlap import shape_of
@@ -131,20 +134,54 @@ def _hiding(view: object, inner: object) -> tuple[object, str]:
 
 
 def noting_hidden_mark(app: Flask, decision: Decision) -> Decision:
-    """A decision with what to do first if it is a rejection at an endpoint whose view hides a mark:
-    any other advice would open more than that view."""
+    """A decision with what to do first if it is a rejection at an endpoint whose view hides a mark,
+    or has one on another method only: any other advice would open more than that view."""
     if decision.outcome is not Outcome.REJECTED or decision.endpoint is None:
         return decision
     try:
         hidden = next(hidden_marks(app, decision.endpoint), None)
+        words = hidden.message if hidden else _on_other_method(app, decision.endpoint, decision)
     except BaseException as error:  # a view can be anything
         if is_shutdown(error):
             raise
         return decision
-    if hidden is None:
+    if not words:
         return decision
-    noted = {**decision.without_effect, HIDDEN_MARK: hidden.message}
+    noted = {**decision.without_effect, HIDDEN_MARK: words}
     return decision._replace(without_effect=noted)
+
+
+def _on_other_method(app: Flask, endpoint: str, decision: Decision) -> str:
+    """That another method of the view class has a mark that lists the origin, and what to do; or
+    "". Not if the class itself, or the requested method, has a mark that says otherwise."""
+    view_class = view_class_of(app.view_functions.get(endpoint))
+    methods = view_class.methods if view_class else None
+    is_marked = decision.policy_source.startswith((*_OF_ONE_VIEW, "method "))
+    is_about_listing = decision.reason is Reason.ORIGIN_NOT_ALLOWED
+    if decision.method not in (methods or ()) or is_marked or not is_about_listing:
+        return ""
+    for method in sorted(methods or ()):
+        mark = mark_of(getattr(view_class, method.lower(), None))
+        if mark is not None and _lists(mark, decision.origin or ""):
+            name = name_of(view_class)
+            return (
+                f"{mark.decorator} at {mark.location} applies to {name}.{method.lower()} alone. Put"
+                f" it above {name}.{decision.method.lower()} too, or above the class instead."
+            )
+    return ""
+
+
+def _lists(mark: Mark, text: str) -> bool:
+    """Whether a mark lists an origin in its fields or its policies. Named policies are not known
+    here."""
+    policies = mark.policy if isinstance(mark.policy, tuple) else (mark.policy,)
+    lists: list[object] = [policy.origins for policy in policies if isinstance(policy, Policy)]
+    lists.append(mark.fields.get("origins"))
+    origin = parse_origin(text)
+    return origin is not None and any(
+        each == "*" or (isinstance(each, OriginList) and each.compiled.lists(text, origin))
+        for each in lists
+    )
 
 
 def shared_marks(app: Flask) -> Iterator[tuple[str, str]]:

@@ -738,6 +738,46 @@ def test_what_is_said_of_a_hidden_mark(app, log_lines, decorator, words):
     assert rejected.endswith(f"To allow it: first fix this: {unrouted.message}")
 
 
+ON_GET = {
+    "fields": ({"get": cors(origins=PARTNER)}, "get"),
+    "everybody": ({"get": cors(origins="*")}, "get"),
+    "a policy": ({"get": cors(Policy(origins=PARTNER))}, "get"),
+    "one of several": ({"get": cors([Policy(origins=SHOP), Policy(origins=PARTNER)])}, "get"),
+    "get and options": ({"get": cors(origins=PARTNER), "options": cors(origins=PARTNER)}, "get"),
+    "options alone": ({"options": cors(origins=PARTNER)}, "options"),
+    "another origin": ({"get": cors(origins="https://other.example")}, ""),
+    "only a field": ({"get": cors(max_age=60)}, ""),
+    "by name": ({"get": cors("partners")}, ""),
+    "exempt": ({"get": cors_exempt}, ""),
+    "the method too": ({"get": cors(origins=PARTNER), "put": cors(max_age=60)}, ""),
+    "none": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("marks", "marked"), ON_GET.values(), ids=ON_GET)
+def test_a_mark_on_another_method_of_the_class(app, log_lines, marks, marked):
+    """The advice opens that method, not the whole app."""
+    guard = CorsGuard(app, origins=SHOP, policies={"partners": Policy(origins=PARTNER)})
+    names = ("get", "put", "options")
+    handlers = {name: marks.get(name, lambda function: function)(view()) for name in names}
+    users = type("Users", (MethodView,), handlers)
+    app.add_url_rule("/users", view_func=users.as_view("users"))
+    app.debug = True
+    http_headers = {"Origin": PARTNER, "Access-Control-Request-Method": "PUT"}
+    app.test_client().options("/users", headers=http_headers)
+    (rejected,) = log_lines()
+    explained = guard.explain("/users", origin=PARTNER, method="PUT").explain()
+    for text in (rejected, explained):
+        advice = re.sub(r"at [^ (]*test_marks\.py:\d+", "at LINE", text.partition("To allow")[2])
+        if marked:
+            assert advice == (
+                f" it: first fix this: @cors at LINE applies to Users.{marked} alone. Put it above"
+                " Users.put too, or above the class instead."
+            )
+        else:
+            assert "first fix" not in advice
+
+
 def test_a_hidden_mark_is_not_looked_for_in_production(app, log_lines):
     """Another app of the process may not have its routes yet."""
     CorsGuard(app, origins=SHOP)
