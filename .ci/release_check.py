@@ -36,8 +36,8 @@ def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
         )
     if "no release on the package index yet" in (root / "README.md").read_text("utf-8"):
         yield (
-            "README.md says that there is no release yet. Delete that sentence and the next one, and"
-            " write pip install flask-corsguard in the block above."
+            "README.md says that there is no release yet. Delete that sentence and the next one,"
+            " and write pip install flask-corsguard in the block above."
         )
 
 
