@@ -102,14 +102,15 @@ def _without_credentials(
         )
         yield Note("requests with credentials", decision.endpoint, text)
     elif policy.origins != "*":  # a public route may set cookies for the app's own pages
-        for name, *_ in _cookies(app, response):
-            text = (
-                f"{_asked(request)} sets the cookie {shown(name)}, which the browser does not keep"
-                " for a page of another origin without credentials. If the page should stay signed"
-                ' in: credentials: "include" in its fetch(), and'
-                f" {to_send_credentials(decision)}"
-            )
-            yield Note("cookies without credentials", (decision.policy_source, name), text)
+        names = [*dict.fromkeys(shown(name) for name, *_ in _cookies(app, response))]
+        text = (
+            f"{_asked(request)} sets the cookie{'s' * bool(names[1:])} {' and '.join(names)}, which"
+            " the browser does not keep for a page of another origin without credentials. If the"
+            ' page should stay signed in: credentials: "include" in its fetch(), and'
+            f" {to_send_credentials(decision)}"
+        )
+        if names:
+            yield Note("cookies without credentials", (decision.policy_source, *names), text)
 
 
 def _redirected(
@@ -191,18 +192,18 @@ def _not_sent_back(
         or without_cookies(str(page), str(server), policy)  # which has been said
     ):
         return
-    session = app.session_interface.get_cookie_name(app)
     config = cast("Mapping[str, object]", app.config)
-    jwt = {config.get(key) for key in _JWT_COOKIES}
+    owners: dict[object, str] = {config.get(key): "JWT" for key in _JWT_COOKIES}
+    owners[config.get("REMEMBER_COOKIE_NAME", "remember_token")] = "REMEMBER"  # Flask-Login's
+    owners[app.session_interface.get_cookie_name(app)] = "SESSION"
     enforce = ', with enforce="unsafe" against forged requests' * (not policy.compiled.enforces)
     for name, is_none, is_secure in _cookies(app, response):
         if is_none and is_secure:
             continue
         missing = ["SameSite=None"] * (not is_none) + ["Secure"] * (not is_secure)
-        if name == session or name in jwt:
-            of = "SESSION" if name == session else "JWT"
-            settings = [f'{of}_COOKIE_SAMESITE="None"'] * (not is_none)
-            settings += [f"{of}_COOKIE_SECURE=True"] * (not is_secure)
+        if owner := owners.get(name):
+            settings = [f'{owner}_COOKIE_SAMESITE="None"'] * (not is_none)
+            settings += [f"{owner}_COOKIE_SECURE=True"] * (not is_secure)
             advice = f"Set {' and '.join(settings)}"
         else:
             advice = 'Set it with samesite="None" and secure=True'

@@ -242,7 +242,7 @@ def test_a_redirect_to_another_scheme(api, log_lines, url, forwarded, line):
 
 
 def test_cookies_under_a_policy_without_credentials(app, log_lines):
-    """Once for each endpoint that gets some, and for each cookie that is set."""
+    """Once for each endpoint that gets some, and for all that are set at once."""
     app.secret_key = "secret"
     app.config["CORSGUARD_ORIGINS"] = [PAGE]
     CorsGuard(app)
@@ -250,7 +250,7 @@ def test_cookies_under_a_policy_without_credentials(app, log_lines):
     @app.route("/me", methods=["GET", "POST"])
     def me():
         session["user"] = "ada"
-        return ""
+        return "", {"Set-Cookie": request.args.get("cookie", "")}
 
     app.debug = True
     change = "allow_credentials=True (policy: default, CORSGUARD_ORIGINS in app.config)."
@@ -262,6 +262,9 @@ def test_cookies_under_a_policy_without_credentials(app, log_lines):
         ' origin without credentials. If the page should stay signed in: credentials: "include"'
         f" in its fetch(), and {change}"
     ]
+    ask(app, "/me?cookie=a=b", method="POST", Sec_Fetch_Mode="cors")
+    (line,) = log_lines()
+    assert line.startswith("POST /me sets the cookies 'a' and 'session', which the browser does")
     for _ in range(2):
         ask(app, "/me", Sec_Fetch_Mode="cors", Cookie="session=1")
     assert log_lines() == [
@@ -277,11 +280,20 @@ def test_a_cookie_for_a_public_route(api, log_lines):
     assert f'To allow it: origins=["{PAGE}"], allow_credentials=True (policy: view open' in line
 
 
-def test_a_cookie_of_flask_jwt_extended(api, log_lines):
-    api.config.update(JWT_ACCESS_COOKIE_NAME="access")
-    ask(api, "/cookie?line=access=b;Secure")
-    advice = f'Set JWT_COOKIE_SAMESITE="None"{ENFORCE}.'
-    assert log_lines() == [lost("GET /cookie", "'access'", "SameSite=None", advice)]
+@pytest.mark.parametrize(
+    ("name", "config", "setting"),
+    [
+        ("access", {"JWT_ACCESS_COOKIE_NAME": "access"}, "JWT_COOKIE_SAMESITE"),
+        ("csrf", {"JWT_REFRESH_CSRF_COOKIE_NAME": "csrf"}, "JWT_COOKIE_SAMESITE"),
+        ("remember_token", {}, "REMEMBER_COOKIE_SAMESITE"),
+        ("me", {"REMEMBER_COOKIE_NAME": "me"}, "REMEMBER_COOKIE_SAMESITE"),
+    ],
+)
+def test_a_cookie_of_an_extension(api, log_lines, name, config, setting):
+    api.config.update(config)
+    ask(api, f"/cookie?line={name}=b;Secure")
+    advice = f'Set {setting}="None"{ENFORCE}.'
+    assert log_lines() == [lost("GET /cookie", f"'{name}'", "SameSite=None", advice)]
 
 
 def without_debug(app):
