@@ -223,6 +223,39 @@ def test_what_the_guard_has_not(name, hint):
     assert caught.value.name == name
 
 
+@pytest.mark.parametrize("arguments", [{"origins": "*"}, {}], ids=["parentheses", "bare"])
+def test_the_guard_is_no_decorator(arguments):
+    with pytest.raises(CorsGuardError) as caught:
+        CorsGuard()(*([] if arguments else [print]), **arguments)
+    location, _, words = str(caught.value).partition(": ")
+    assert location.startswith("tests/extension/test_odd_input.py:")
+    assert words == (
+        "this is the guard, which is no decorator. Call it guard, and import the decorator: from"
+        " flask_corsguard import cors"
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda guard: Policy(origins=guard),
+        lambda guard: Policy(origins=[guard]),
+        lambda guard: Policy(allow_headers=guard),
+        lambda guard: CorsGuard(policy=guard),
+        lambda guard: CorsGuard(report_only=guard),
+        lambda guard: guard.run_first(guard),
+        lambda guard: guard.wsgi(guard, paths="/x"),
+        lambda guard: guard.asgi(guard, paths="/x"),
+        lambda guard: cors(max_age=1)(guard),
+        lambda guard: cors(guard),
+    ],
+)
+def test_the_guard_is_no_function(use):
+    """Although it can be called, for the error above."""
+    with pytest.raises(CorsGuardError):
+        use(CorsGuard())
+
+
 @pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])
 def test_an_app_is_not_marked(app, mark):
     with pytest.raises(CorsGuardError, match="Its policy is the default policy"):
