@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 from weakref import WeakSet
 
@@ -21,7 +21,7 @@ from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_forbidden_request_header, is_token
 from flask_corsguard.protocol.lists import source_name
-from flask_corsguard.protocol.reasons import Reason
+from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
 logger = logging.getLogger("flask_corsguard")
@@ -334,28 +334,39 @@ class GuardLog:
         )
 
     def own_headers(
-        self, endpoint: str | None, replaced: Mapping[str, str], who: str = "the app"
+        self, decision: Decision, replaced: Mapping[str, str], who: str = "the app"
     ) -> None:
-        """Write, once for each endpoint, that other code sets headers that the guard writes.
+        """Write, once for each endpoint, that other code sets headers that the guard writes; once
+        for an ``after_request`` function that does.
 
         :param replaced: the headers.
         :param who: the code that sets them.
         """
-        if endpoint not in self._warned:
-            self._warned.add(endpoint)
-            other = ", or leave the path out of paths"
-            if who == "the app":  # nothing can be marked where there is no route
-                other = _mark_instead(replaced) if endpoint else ""
-            them = "it" if len(replaced) == 1 else "them"
-            self._write(
-                logging.WARNING,
-                f"%s: %s sets %s itself; the guard has replaced or removed {them}. Take {them} out"
-                " of the code%s.",
-                _place(endpoint),
-                who,
-                ", ".join(sorted(map(shown, replaced))),
-                other,
-            )
+        endpoint = decision.endpoint
+        if endpoint in self._warned:
+            return
+        self._warned.add(endpoint)
+        code, other = "the code", ", or leave the path out of paths"
+        if who == "the app":
+            from flask_corsguard.routing.header_setters import setter_of
+
+            setter = setter_of(self._app, endpoint)
+            if setter and setter.is_for_all and setter.name in self._warned:
+                return
+            code = setter.name if setter else code
+            self._warned.add(code)
+            other = "".join(_instead_of(decision, replaced, setter is None or setter.is_for_all))
+        them = "it" if len(replaced) == 1 else "them"
+        self._write(
+            logging.WARNING,
+            f"%s: %s sets %s itself; the guard has replaced or removed {them}. Take {them} out of"
+            " %s%s.",
+            _place(endpoint),
+            who,
+            ", ".join(sorted(map(shown, replaced))),
+            code,
+            other,
+        )
 
     def once(self, kind: str, about: Hashable, text: str) -> None:
         """Write a warning once for each thing that it is about, and about :data:`MOST_LINES`
@@ -428,12 +439,12 @@ class GuardLog:
             )
 
     def unread_keys(self, keys: Iterable[str]) -> None:
-        """Write which keys of Flask-CORS nothing here reads.
+        """Write which keys of Flask-CORS, and of a .env file, nothing here reads.
 
-        :param keys: each with what to set instead.
+        :param keys: each with what to do instead.
         """
         self.notice(
-            "settings of Flask-CORS",
+            "settings that are not read",
             "the guard does not read %s. If other code does, ignore this.",
             " or ".join(keys),
         )
@@ -512,20 +523,37 @@ def _place(endpoint: str | None) -> str:
     return f"endpoint {endpoint}" if endpoint else "a URL without a route"
 
 
-def _mark_instead(headers: Mapping[str, str]) -> str:
-    """What a view may need instead of the headers that it sets itself, in words."""
+def _instead_of(decision: Decision, headers: Mapping[str, str], is_for_all: bool) -> Iterator[str]:
+    """What the app may need instead of the headers that it sets itself, in sentences.
+
+    :param is_for_all: whether it may set them on every response.
+    """
+    from flask_corsguard.protocol.remedies import to_allow_headers
+
     values = {name.lower(): value for name, value in headers.items()}
-    if values.get("access-control-allow-origin") != "*":
-        return ". If the view needs a policy of its own, mark it with @cors(origins=[...])"
     given = values.get("access-control-allow-headers", "")[:_LONGEST_LIST]
     names = [name for part in given.split(",") if _can_be_sent(name := part.strip())]
-    # The names may be those that the request asked for.
-    allowed = '"*"' if "*" in names else json.dumps(names)
-    fields = f", allow_headers={allowed}" if names else ""
-    return (
-        f'. If everybody may read the view, mark it with @cors(origins="*", allow_credentials=False'
-        f"{fields}); otherwise with @cors(origins=[...])"
-    )
+    policy = decision.policy
+    if policy is not None and decision.outcome is Outcome.ALLOWED:
+        missing = [
+            name
+            for name in names
+            if name != "*" and not policy.compiled.allows_header(name.lower())
+        ]
+        if missing:
+            yield f". To go on allowing the same headers: {to_allow_headers(decision, missing)}"
+    if not decision.endpoint:
+        return  # nothing can be marked
+    if values.get("access-control-allow-origin") == "*":
+        # The names may be those that the request asked for.
+        allowed = '"*"' if "*" in names else json.dumps(names)
+        fields = f", allow_headers={allowed}" if names else ""
+        yield (
+            '. If everybody may read the view, mark it with @cors(origins="*",'
+            f" allow_credentials=False{fields})"
+        )
+    elif decision.outcome is not Outcome.ALLOWED and not is_for_all:
+        yield ". If the view needs a policy of its own, mark it with @cors(origins=[...])"
 
 
 def _can_be_sent(name: str) -> bool:

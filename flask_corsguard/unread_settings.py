@@ -31,6 +31,9 @@ _MISSPELT = re.compile(r"C[ORS]{2,3}E?G[UARD]{3,5}S?_")
 # Values that are nested more deeply are compared by identity.
 _MOST_NESTED = 4
 _MOST_NAMED = 5
+# The most characters of a .env file that are read.
+_LONGEST_ENV_FILE = 100_000
+_ENV_LINE = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
 # What Flask-CORS's settings call a field. Names that other libraries use too are in field_names.
 _MEANT_BY_OTHERS = {
     "allow_methods": "methods",
@@ -163,6 +166,13 @@ class Reading:
                 f" it, {call}. If it is meant for something else, rename it, or set"
                 f" app.config[{key!r}] yourself."
             )
+            if name not in self._variables and variable.is_for_flask:
+                message = (
+                    "this environment variable was set after CorsGuard(app), or init_app(), had"
+                    " read app.config. app.run() reads a .env file as late as that: start the app"
+                    " with 'flask run', or call load_dotenv() (from dotenv import load_dotenv)"
+                    " before app.config.from_prefixed_env()."
+                )
             yield Problem("unread_variable", name, name, message, where=self._location)
 
     def _is_given(self, name: str, value: object) -> bool:
@@ -216,8 +226,23 @@ class Reading:
             if all(_would_change(name, value, policy.values) for policy in policies()):
                 is_variable = _FLASK + key in os.environ
                 prefix, where = (_FLASK, "the environment") if is_variable else ("", "app.config")
-                ours = f"{prefix}{_our_key(key, name)}"
+                ours = f"{prefix}{_our_key(key, name)}{_value_meant(key)}"
                 found.append(f"{prefix}{key} in {where} (set {ours} instead)")
+        return found[:_MOST_NAMED]
+
+    def in_env_file(self, config: Mapping[str, Any]) -> list[str]:
+        """The variables of a .env file that would change something if they were loaded, each with
+        how to load them.
+
+        :param config: ``app.config`` as it is now.
+        """
+        load = "call load_dotenv() before app.config.from_prefixed_env()"
+        found: list[str] = []
+        for variable in _names_in_env_file():
+            key = variable.removeprefix(_FLASK)
+            is_read = variable in os.environ or key in config or variable == key
+            if key in self._known and not is_read and self._known[key] not in self._given:
+                found.append(f"{variable} in .env ({load})")
         return found[:_MOST_NAMED]
 
     def _overridden_keys(self, config: Mapping[str, Any], settings: Settings) -> Iterator[_Unused]:
@@ -238,6 +263,16 @@ class Reading:
                 why = f"only app.config.from_prefixed_env({variable.prefix[:-1]!r}) reads it"
             if not variable.path:
                 yield name, variable.value, f"{variable.name} in the environment ({why})"
+
+
+def _names_in_env_file() -> list[str]:
+    """The variables of a .env file in the working directory, as far as it can be read."""
+    try:
+        with open(".env", encoding="utf-8", errors="replace") as file:
+            text = file.read(_LONGEST_ENV_FILE)
+    except OSError:
+        return []
+    return _ENV_LINE.findall(text)
 
 
 def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_Unused]:
@@ -273,6 +308,15 @@ def _meant_by(name: str) -> str:
 
     switches = {switch: field for switch, (field, _) in SWITCHES.items()}
     return name if name in FIELDS else {**MEANT, **switches, **_MEANT_BY_OTHERS}.get(name, "")
+
+
+def _value_meant(key: str) -> str:
+    """What to set the guard's key to instead of switching on *key*, in words; "" if it is no
+    switch."""
+    from flask_corsguard.protocol.field_names import SWITCHES
+
+    switch = SWITCHES.get(key.removeprefix(_OTHERS).lower())
+    return f" = {switch[1]}" if switch else ""
 
 
 def _unless_reconfigured(name: str) -> str:

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
-_NO_ORIGINS = "neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins"
+_NO_ORIGINS = (
+    "neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins (Flask drops keys that"
+    " are not in capitals)"
+)
 # The most characters of a requested header's name in the log.
 _LONGEST_IN_LOG = 60
 # Names of this machine that a page may be opened under.

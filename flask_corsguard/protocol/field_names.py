@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 from flask_corsguard.errors import Problem, unknown_name
 
@@ -64,7 +65,10 @@ _MARKS = (
     "Give a path its own policy with guard.for_path('/api', origins=[...]), a view or a blueprint"
     " with @cors(origins=[...])."
 )
-_RESOURCES = f"{_MARKS} 'flask cors migrate' rewrites Flask-CORS's code."
+# More calls are not written out.
+_MOST_CALLS = 5
+# A path, in a pattern of Flask-CORS.
+_PATH = re.compile(r"\^?((?:/[\w-]+)*)/?(?:\*|\.\*|\(\.\*\)|\.\+)?\$?")
 _STATUS = "Leave it out: the response to a preflight is 204, and browsers treat any 2xx the same."
 _NULL = (
     "Leave it out: any site can send the origin 'null'. Serve the page from an origin of its own,"
@@ -111,8 +115,8 @@ INSTEAD = {
     "preflight_status_code": _STATUS,
     "replace_https_referer": _NOT_NEEDED,
     "report_only": _OF_THE_APP.format("report_only"),
-    "resource": _RESOURCES,
-    "resources": _RESOURCES,
+    "resource": _MARKS,
+    "resources": _MARKS,
     "self_origins": _OF_THE_APP.format("self_origins"),
     "send_origin_wildcard": _NOT_NEEDED,
     "send_wildcard": _NOT_NEEDED,
@@ -128,7 +132,13 @@ INSTEAD = {
 
 
 def unknown_field(
-    code: str, given: object, kind: str, known: Iterable[str], prefix: str = ""
+    code: str,
+    given: object,
+    kind: str,
+    known: Iterable[str],
+    prefix: str = "",
+    value: object = None,
+    as_arguments: Callable[[object], str | None] = lambda _: None,
 ) -> Problem:
     """The problem of an unknown field.
 
@@ -137,6 +147,8 @@ def unknown_field(
     :param given: the unknown name, in any case.
     :param known: the known names.
     :param prefix: the prefix of all known names.
+    :param value: what it is set to.
+    :param as_arguments: returns a mapping of fields as keyword arguments.
     """
     known = list(known)
     field = str(given)
@@ -152,8 +164,10 @@ def unknown_field(
             f"CORSGUARD_{key} is a mapping; in a variable, two underscores lead to its keys:"
             f" FLASK_CORSGUARD_{key}__{path}."
         )
-    elif prefix and instead in (_MARKS, _RESOURCES):
+    elif prefix and instead is _MARKS:
         instead = f"Write {prefix}PATHS = {{'/api': {{'origins': [...]}}}}."
+    elif instead is _MARKS:
+        instead = _paths_meant(value, as_arguments) or _MARKS
     elif name in SWITCHES:
         ours, value = SWITCHES[name]
         setting = f"{prefix}{ours.upper()} = {value}" if prefix else f"{ours}={value}"
@@ -171,6 +185,32 @@ def unknown_field(
     if prefix or problem.suggestion is None:
         return problem
     return problem._replace(suggestion=problem.suggestion[1:-1])
+
+
+def _paths_meant(resources: object, as_arguments: Callable[[object], str | None]) -> str:
+    """What to write instead of Flask-CORS's ``resources``; "" if they are no plain paths."""
+    options: Mapping[object, object]
+    if isinstance(resources, Mapping):
+        options = cast("Mapping[object, object]", resources)
+    elif isinstance(resources, (list, tuple)):
+        options = dict.fromkeys(cast("Sequence[object]", resources))
+    else:
+        options = {resources: None}
+    guard, calls = "CorsGuard(app)", list[str]()
+    for pattern, fields in options.items():
+        text: object = getattr(pattern, "pattern", pattern)
+        found = _PATH.fullmatch(text) if isinstance(text, str) else None
+        if found is None:
+            return ""
+        arguments = as_arguments(fields) if fields else None
+        arguments = arguments or "origins=[...]"
+        if path := found[1]:
+            calls.append(f"guard.for_path({path!r}, {arguments})")
+        else:
+            guard = f"CorsGuard(app, {arguments})"
+    if len(calls) > _MOST_CALLS or (not calls and guard == "CorsGuard(app)"):
+        return ""
+    return f"Write {', then '.join([f'guard = {guard}', *calls] if calls else [guard])}."
 
 
 def _as_field(name: str) -> str:

@@ -580,8 +580,9 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     guess = words.get(text_of(value).strip("'\" ").lower())
     message = f"{text_of(value)} is not a bool. Give True or False."
     if guess:
-        message = f"{text_of(value)} is not a bool. Write {guess}"
-        message += f" (in an environment variable: {guess.lower()})."
+        kind = f"a {type(value).__name__}, not a bool"
+        message = f"{text_of(value)} is {kind}. Write {guess}"
+        message += f" (FLASK_CORSGUARD_{field.upper()}={guess.lower()} in the environment)."
     problems.append(Problem("bool_expected", field, value, message, guess))
     return False
 
@@ -601,7 +602,7 @@ def read_enforce(field: str, value: object, problems: Problems) -> Enforce:
         meant = "unsafe"
     problem = unknown_name("enforce_unknown", field, value, "enforce value", words, meant)
     if meant:
-        message = f"{text_of(value)} is none of its values. Write enforce={meant!r}."
+        message = f"{text_of(value)} is not one of its values. Write enforce={meant!r}."
         problem = problem._replace(message=message)
     problems.append(problem)
     return "off"

@@ -231,7 +231,10 @@ def read_fields(
         if field is None:
             from flask_corsguard.protocol.field_names import unknown_field
 
-            problems.append(unknown_field("unknown_field", name, "policy field", FIELDS))
+            kind = "policy field"
+            problems.append(
+                unknown_field("unknown_field", name, kind, FIELDS, "", value, fields_meant)
+            )
         else:
             given[name] = field.reader(name, value, problems)
     return given, problems

@@ -167,6 +167,14 @@ def to_expose(decision: Decision, names: Sequence[str]) -> str:
     return str(change)
 
 
+def to_allow_headers(decision: Decision, names: Sequence[str]) -> str:
+    """What to change so that an allowed page can send request headers."""
+    assert decision.policy is not None
+    change = _Change(decision, decision.policy)
+    change.extend("allow_headers", decision.policy.allow_headers, names)
+    return str(change)
+
+
 def to_refuse(decision: Decision) -> str:
     """What to change so that a WebSocket handshake that nothing refuses is refused."""
     assert decision.policy is not None

@@ -141,7 +141,7 @@ class Front:
         replaced = write_decision(decision, final)
         if replaced and not self._has_warned and not record.is_asked:
             self._has_warned = True
-            self.state.log.own_headers(decision.endpoint, replaced, self.name)
+            self.state.log.own_headers(decision, replaced, self.name)
         return final.to_wsgi_list()
 
 

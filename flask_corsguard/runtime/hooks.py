@@ -170,7 +170,7 @@ class Hooks:
                     response = _copied(response)
                 replaced = write_decision(decision, response.headers)
                 if replaced and written is None:
-                    state.log.own_headers(decision.endpoint, replaced)
+                    state.log.own_headers(decision, replaced)
             response._corsguard_written = decision.headers  # type: ignore[attr-defined]
             if decision.preflight or decision.blocked:
                 _record(state, _current_request()).finished = response

@@ -381,9 +381,11 @@ class AppState:
                     self.later_writers[:] = later_writers(self.app)
                     self.response_class = self.app.response_class
                     self._put(prepared)
-                    unread = self.settings.reading.of_flask_cors(
-                        self.app.config, self.settings, prepared.table.policies
-                    )
+                    reading, config = self.settings.reading, self.app.config
+                    unread = [
+                        *reading.of_flask_cors(config, self.settings, prepared.table.policies),
+                        *reading.in_env_file(config),
+                    ]
         if unread:
             self.log.unread_keys(unread)
         if self.in_force is None:

@@ -539,7 +539,7 @@ def test_a_variable_that_nothing_reads(app, monkeypatch, arguments, variables, c
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("FLASK_CORSGUARD_ORIGINS", "To use it, call app.config.from_prefixed_env() before"),
+        ("FLASK_CORSGUARD_ORIGINS", "start the app with 'flask run', or call load_dotenv() (from"),
         ("CORSGUARD_ORIGINS", "name it FLASK_CORSGUARD_ORIGINS, and call app.config.from_prefixed"),
         ("corsguard_policies__a__origins", "name it FLASK_CORSGUARD_POLICIES__a__origins, and"),
         ("FLASK_CORSGUARD_ORIGNS", "Did you mean 'FLASK_CORSGUARD_ORIGINS'?"),
@@ -551,6 +551,41 @@ def test_what_to_do_about_a_variable_that_nothing_reads(app, monkeypatch, name, 
     with pytest.raises(PolicyError) as caught:
         guard.prepare(app)
     assert remedy in str(caught.value)
+
+
+def test_a_variable_that_the_app_does_not_read(app, monkeypatch):
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)
+    with pytest.raises(PolicyError, match=r"To use it, call app\.config\.from_prefixed_env\(\) be"):
+        CorsGuard(app).prepare(app)
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments", "variables", "words"),
+    [
+        (f"A=1\nexport FLASK_CORSGUARD_ORIGINS={SHOP}\n", {}, {}, ["FLASK_CORSGUARD_ORIGINS"]),
+        (f"FLASK_CORSGUARD_ORIGINS={SHOP}", {"origins": SHOP}, {}, []),
+        ("FLASK_CORSGUARD_X=1\nCORSGUARD_ORIGINS=1\n# FLASK_CORSGUARD_ORIGINS=1", {}, {}, []),
+        ("FLASK_CORSGUARD_MAX_AGE=5", {}, {"FLASK_CORSGUARD_MAX_AGE": "5"}, []),
+        ("\0", {}, {}, []),
+        (None, {}, {}, []),
+    ],
+    ids=["unread", "beside an argument", "other names", "loaded", "no text", "no file"],
+)
+def test_an_env_file_that_nothing_has_loaded(
+    site, monkeypatch, tmp_path, log_lines, file, arguments, variables, words
+):
+    """As under gunicorn."""
+    monkeypatch.chdir(tmp_path)
+    if file is not None:
+        tmp_path.joinpath(".env").write_text(file)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    site.config.from_prefixed_env()
+    CorsGuard(site, **arguments)
+    site.test_client().get("/")
+    load = "call load_dotenv() before app.config.from_prefixed_env()"
+    ignore = "If other code does, ignore this."
+    assert log_lines() == [f"the guard does not read {w} in .env ({load}). {ignore}" for w in words]
 
 
 def test_from_prefixed_env_is_called_too_late(app, monkeypatch):
@@ -685,7 +720,7 @@ OF_FLASK_CORS = {
     ),
     "a switch of Django's": (
         {}, {"CORS_ALLOW_ALL_ORIGINS": True}, {},
-        "CORS_ALLOW_ALL_ORIGINS in app.config (set CORSGUARD_ORIGINS instead)",
+        "CORS_ALLOW_ALL_ORIGINS in app.config (set CORSGUARD_ORIGINS = '*' instead)",
     ),
     "a switch that is off": ({}, {"CORS_ORIGIN_ALLOW_ALL": False}, {}, ""),
     "beside an argument": ({"origins": PARTNER}, {"CORS_ORIGINS": SHOP}, {}, ""),

@@ -11,6 +11,7 @@ import pytest
 from flask_corsguard import Outcome, Policy, Reason
 from flask_corsguard.protocol.decision import CorsRequest, Decision, Scope, decide
 from flask_corsguard.protocol.explanation import advice, found, lines
+from flask_corsguard.protocol.reasons import HIDDEN_MARK
 
 A = "https://a.example.com"
 ACCEPTED = frozenset({"GET", "POST", "PUT", "MKCOL"})
@@ -459,3 +460,9 @@ def test_settings_without_effect(origin, credentials, named):
     decision = decide(Policy(origins=A), CorsRequest(origin, "GET"), Scope(without_effect=vain))
     found = [line for line in lines(decision, credentials=credentials) if "Ignored" in line]
     assert found == ([f"  Ignored: {'; '.join(named)}."] if named else [])
+
+
+def test_a_mark_that_is_hidden_comes_first() -> None:
+    decision = decide(Policy(origins=A), CorsRequest("https://b.com", "GET"), HERE)
+    decision = decision._replace(without_effect={HIDDEN_MARK: "@cors is hidden. Do this."})
+    assert decision.explain().endswith("\n  To allow it: first fix this: @cors is hidden. Do this.")

@@ -1,7 +1,11 @@
 """What is said to a name that is no field: a typing error, or what another CORS library has."""
 
+import re
+from typing import Any
+
 import pytest
 
+from flask_corsguard import Policy, PolicyError
 from flask_corsguard.protocol.field_names import INSTEAD, MEANT, SWITCHES, unknown_field
 from flask_corsguard.protocol.policy import FIELDS
 
@@ -35,10 +39,7 @@ DO = {
     "Leave it out: the guard writes Vary. In origins_vary, name the request headers that a"
     " callable looks at.": "vary",
     "Give a path its own policy with guard.for_path('/api', origins=[...]), a view or a blueprint"
-    " with @cors(origins=[...]).": "CORS_URLS_REGEX",
-    "Give a path its own policy with guard.for_path('/api', origins=[...]), a view or a blueprint"
-    " with @cors(origins=[...]). 'flask cors migrate' rewrites Flask-CORS's code.": "resources"
-    " resource",
+    " with @cors(origins=[...]).": "CORS_URLS_REGEX resources resource",
     "Leave it out: the response to a preflight is 204, and browsers treat any 2xx the same.":
     "options_success_status optionsSuccessStatus preflightStatusCode success_status",
     "Set the header Timing-Allow-Origin in the view: it is not part of CORS.": "timing_allow_origin"
@@ -166,3 +167,35 @@ def test_each_name_is_in_one_table():
     names = [name for table in tables for name in table]
     assert sorted(set(names)) == sorted(names)
     assert {*MEANT.values(), *(field for field, _ in SWITCHES.values())} <= FIELDS.keys()
+
+
+A = "https://a.example"
+GUARD = "Write guard = CorsGuard(app), then guard.for_path"
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({r"/api/*": {"origins": "*"}}, f"{GUARD}('/api', origins='*')."),
+        ({r"^/api/v1/.*$": {"allow_origin": [A]}}, f"{GUARD}('/api/v1', origins=['{A}'])."),
+        ({re.compile("/api"): {}}, f"{GUARD}('/api', origins=[...])."),
+        (r"/v1/*", f"{GUARD}('/v1', origins=[...])."),
+        ({"/*": {"origins": "*"}}, "Write CorsGuard(app, origins='*')."),
+        (
+            {"/a/*": {"origins": "*"}, "*": {"origins": A, "supports_credentials": True}},
+            f"Write guard = CorsGuard(app, origins='{A}', allow_credentials=True), then"
+            " guard.for_path('/a', origins='*').",
+        ),
+        ({"/api/v[0-9]/*": {"origins": "*"}}, "Give a path its own policy with"),
+        ([f"/{letter}/*" for letter in "abcdef"], "Give a path its own policy with"),
+        ({}, "Give a path its own policy with"),
+        ([3], "Give a path its own policy with"),
+        (True, "Give a path its own policy with"),
+    ],
+    ids=str,
+)
+def test_what_to_write_for_resources(resources: Any, words: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Policy(resources=resources)
+    (problem,) = caught.value.problems
+    assert problem.message.startswith(f"there is no policy field 'resources'. {words}")

@@ -52,7 +52,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"resources": {}},
      ["resources: there is no policy field 'resources'. Give a path its own policy"
       " with guard.for_path('/api', origins=[...]), a view or a blueprint with"
-      " @cors(origins=[...]). 'flask cors migrate' rewrites Flask-CORS's code. [unknown_field]"]),
+      " @cors(origins=[...]). [unknown_field]"]),
     ({"vary_header": True},
      ["vary_header: there is no policy field 'vary_header'. It is not needed here: leave it out."
       " [unknown_field]"]),
@@ -328,10 +328,12 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["expose_headers: '*' must be the only item: it makes the other names meaningless."
       " Write '*' for all, or [\"X-A\"] for only these. [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
-     ["allow_credentials: 'yes' is not a bool. Write True (in an environment variable: true)."
+     ["allow_credentials: 'yes' is a str, not a bool. Write True"
+      " (FLASK_CORSGUARD_ALLOW_CREDENTIALS=true in the environment)."
       " [bool_expected]"]),
     ({"allow_credentials": "include"},
-     ["allow_credentials: 'include' is not a bool. Write True (in an environment variable: true)."
+     ["allow_credentials: 'include' is a str, not a bool. Write True"
+      " (FLASK_CORSGUARD_ALLOW_CREDENTIALS=true in the environment)."
       " [bool_expected]"]),
     ({"allow_credentials": "maybe"},
      ["allow_credentials: 'maybe' is not a bool. Give True or False. [bool_expected]"]),
@@ -364,20 +366,20 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"enforce": "All"},
      ["enforce: there is no enforce value 'All'. Did you mean 'all'? [enforce_unknown]"]),
     ({"enforce": "strict"},
-     ["enforce: 'strict' is none of its values. Write enforce='unsafe'. [enforce_unknown]"]),
+     ["enforce: 'strict' is not one of its values. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": "every"},
      ["enforce: there is no enforce value 'every'. Known: all, off, report, unsafe."
       " [enforce_unknown]"]),
     ({"enforce": True},
-     ["enforce: True is none of its values. Write enforce='unsafe'. [enforce_unknown]"]),
+     ["enforce: True is not one of its values. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": False},
-     ["enforce: False is none of its values. Write enforce='off'. [enforce_unknown]"]),
+     ["enforce: False is not one of its values. Write enforce='off'. [enforce_unknown]"]),
     ({"enforce": None},
-     ["enforce: None is none of its values. Write enforce='off'. [enforce_unknown]"]),
+     ["enforce: None is not one of its values. Write enforce='off'. [enforce_unknown]"]),
     ({"enforce": "POST"},
-     ["enforce: 'POST' is none of its values. Write enforce='unsafe'. [enforce_unknown]"]),
+     ["enforce: 'POST' is not one of its values. Write enforce='unsafe'. [enforce_unknown]"]),
     ({"enforce": ["POST", "PUT"]},
-     ["enforce: ['POST', 'PUT'] is none of its values. Write enforce='unsafe'."
+     ["enforce: ['POST', 'PUT'] is not one of its values. Write enforce='unsafe'."
       " [enforce_unknown]"]),
     ({"origins": "*", "allow_credentials": True},
      ["origins: '*' with allow_credentials=True would let every site on the web act as the"

@@ -18,6 +18,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from flask_corsguard import CorsGuard, Policy, Reason, cors
 from flask_corsguard.logging import RateLimit
 from flask_corsguard.runtime.state import state_of
+from flask_corsguard.simulate import explain
 from tests.raised import FAILURES, SHUTDOWNS
 
 SHOP = "https://shop.example"
@@ -139,7 +140,9 @@ def test_a_policy_for_which_nothing_sets_origins(site, http, log_lines, argument
     CorsGuard(site, policies={"one": {"origins": SHOP}}, **arguments)
     http.send(site, "/", PARTNER)
     (line,) = log_lines()
-    end = "; neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins."
+    end = (
+        "CORSGUARD_ORIGINS in app.config sets origins (Flask drops keys that are not in capitals)."
+    )
     assert line.endswith(end) == is_said
 
 
@@ -583,38 +586,48 @@ def test_one_warning_for_an_endpoint_that_sets_now_this_now_that(app, http, log_
     assert len(log_lines()) == 1
 
 
-OPENS = 'If everybody may read the view, mark it with @cors(origins="*", allow_credentials=False'
-OTHERWISE = "; otherwise with @cors(origins=[...])."
-OWN_HEADERS = {
-    "everybody": ("*", "", "it", f". {OPENS}){OTHERWISE}"),
+KEEPS = (
+    r'\. To go on allowing the same headers: allow_headers=\["Content-Type", "{}"\]'
+    r" \(policy: \S+ \S+\)"
+)
+OPENS = (
+    r'\. If everybody may read the view, mark it with @cors\(origins="\*",'
+    r" allow_credentials=False{}\)"
+)
+LONG = "X" * 199
+OWN_HEADERS = {  # the headers; what is said on every page; what is said where a view can be marked
+    "everybody": ("*", "", "it", "", OPENS.format("")),
     "everybody, with headers": (
         "*",
         "X-API-KEY, ,Origin,\x7f",  # no policy can allow the last two
         "them",
-        f'. {OPENS}, allow_headers=["X-API-KEY"]){OTHERWISE}',
+        KEEPS.format("X-API-KEY"),
+        OPENS.format(r', allow_headers=\["X-API-KEY"\]'),
     ),
-    "everybody, with any": ("*", "*", "them", f'. {OPENS}, allow_headers="*"){OTHERWISE}'),
+    "what is allowed": (
+        "*",
+        "content-type",
+        "them",
+        "",
+        OPENS.format(r', allow_headers=\["content-type"\]'),
+    ),
+    "everybody, with any": ("*", "*", "them", "", OPENS.format(r', allow_headers="\*"')),
     "everybody, with very many": (
         "*",
-        ",".join(["X" * 199] * 9),
+        ",".join([LONG] * 9),
         "them",
-        f'. {OPENS}, allow_headers=["{"X" * 199}"]){OTHERWISE}',
+        KEEPS.format(LONG),
+        OPENS.format(rf', allow_headers=\["{LONG}"\]'),
     ),
-    "one": (
-        PARTNER,
-        "",
-        "it",
-        ". If the view needs a policy of its own, mark it with @cors(origins=[...]).",
-    ),
+    "one": (PARTNER, "", "it", "", ""),
 }
 
 
 @pytest.mark.parametrize(
-    ("origin", "names", "them", "other"), OWN_HEADERS.values(), ids=OWN_HEADERS
+    ("origin", "names", "them", "keeps", "opens"), OWN_HEADERS.values(), ids=OWN_HEADERS
 )
-@pytest.mark.parametrize("path", ["/", "/none"])
-def test_what_to_do_about_own_headers(app, http, log_lines, path, origin, names, them, other):
-    """Without a route there is no view to mark."""
+def test_what_to_do_about_own_headers(app, http, log_lines, origin, names, them, keeps, opens):
+    """One line for the function that sets them. Without a route there is no view to mark."""
     CorsGuard(app, origins=SHOP)
     app.add_url_rule("/", "index", lambda: "ok")
 
@@ -625,10 +638,34 @@ def test_what_to_do_about_own_headers(app, http, log_lines, path, origin, names,
             response.headers["Access-Control-Allow-Headers"] = names
         return response
 
-    http.send(app, path, SHOP)
-    (line,) = log_lines()
-    what_to_do = f"removed {them}. Take {them} out of the code{other if path == '/' else '.'}"
-    assert line.endswith(what_to_do)
+    for paths, sentences in (["/", "/none"], keeps + opens), (["/none", "/"], keeps):
+        state_of(app).log._warned.clear()
+        for path in paths:
+            http.send(app, path, SHOP)
+        (line,) = log_lines()
+        code = r"\S+add \(\S*test_log\.py:\d+\)"
+        assert re.search(rf" removed {them}\. Take {them} out of {code}{sentences}\.$", line)
+
+
+@pytest.mark.parametrize(
+    ("origin", "other"),
+    [
+        (SHOP, ""),
+        (PARTNER, ". If the view needs a policy of its own, mark it with @cors(origins=[...])"),
+    ],
+)
+def test_what_to_do_about_the_own_headers_of_a_view(app, http, log_lines, origin, other):
+    CorsGuard(app, origins=SHOP)
+
+    @app.get("/")
+    def index():
+        return "ok", {"access-control-allow-origin": "https://other.example"}
+
+    http.send(app, "/", origin)
+    line = log_lines()[-1]
+    assert re.search(
+        r"Take it out of \S+index \(\S*test_log\.py:\d+\)" + re.escape(f"{other}."), line
+    )
 
 
 def test_the_headers_of_flask_restx(app, http, log_lines):
@@ -645,9 +682,10 @@ def test_the_headers_of_flask_restx(app, http, log_lines):
     assert log_lines() == [
         "endpoint items: the app sets 'Access-Control-Allow-Headers',"
         " 'Access-Control-Allow-Methods', 'Access-Control-Allow-Origin', 'Access-Control-Max-Age'"
-        " itself; the guard has replaced or removed them. Take them out of the code. If everybody"
-        ' may read the view, mark it with @cors(origins="*", allow_credentials=False,'
-        ' allow_headers=["X-API-KEY"]); otherwise with @cors(origins=[...]).'
+        " itself; the guard has replaced or removed them. Take them out of the code. To go on"
+        ' allowing the same headers: allow_headers=["Content-Type", "X-API-KEY"] (policy: default,'
+        f" {state_of(app).settings.source}). If everybody may read the view, mark it with"
+        ' @cors(origins="*", allow_credentials=False, allow_headers=["X-API-KEY"]).'
     ]
 
 
@@ -827,7 +865,9 @@ def test_a_handler_that_raises_what_is_no_exception(shop, http, handling, error)
     assert http.send(shop, "/x", PARTNER) == http.refused()
     log.failure("something", error())
     log.notice("a notice", "something else")
-    log.own_headers("x", {"Access-Control-Allow-Origin": "*"})
+    log.own_headers(
+        explain(state_of(shop), "/x", PARTNER, "GET", {}), {"Access-Control-Allow-Origin": "*"}
+    )
     log.once("a kind", "x", "something else")
     http.send(shop, "/x", PARTNER)
     log.write_counts()
