@@ -24,7 +24,9 @@ from flask_corsguard import (
     cors_exempt,
     origin_rejected,
 )
+from flask_corsguard.known_fronts import layers_around
 from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.routing.closures import contents
 from flask_corsguard.runtime.state import state_of
 from tests.ids import stable_id
 
@@ -254,6 +256,15 @@ def test_the_guard_is_no_function(use):
     """Although it can be called, for the error above."""
     with pytest.raises(CorsGuardError):
         use(CorsGuard())
+
+
+def test_the_guard_in_a_closure(app):
+    """It is neither a layer of middleware nor a part of a callable."""
+    guard = CorsGuard(app, origins=SHOP)
+    inner = app.wsgi_app
+    app.wsgi_app = lambda environ, start: (guard, inner)[1](environ, start)
+    assert [layer.app for layer in layers_around(app)] == [app.wsgi_app]
+    assert contents(guard) == []
 
 
 @pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])
