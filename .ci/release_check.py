@@ -34,11 +34,12 @@ def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
             "pyproject.toml has the placeholder ORGANISATION. Replace it with the owner of the"
             " repository on GitHub: perl -pi -e s/ORGANISATION/name/ pyproject.toml"
         )
-    if "no release on the package index yet" in (root / "README.md").read_text("utf-8"):
-        yield (
-            "README.md says that there is no release yet. Delete that sentence and the next one,"
-            " and write pip install flask-corsguard in the block above."
-        )
+    for name in ("README.md", "docs/index.md"):
+        if "no release on the package index yet" in (root / name).read_text("utf-8"):
+            yield (
+                f"{name} says that there is no release yet. Delete that sentence and the next one,"
+                " and write pip install flask-corsguard in the block above."
+            )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeGuard, cast
 
 from flask_corsguard.decorators import Mark, make_mark
-from flask_corsguard.errors import PolicyError, Problem
+from flask_corsguard.errors import PolicyError, Problem, is_function
 from flask_corsguard.path_prefix import read_prefix
 from flask_corsguard.protocol.audiences import (
     Audiences,
@@ -222,7 +222,7 @@ def _read_policy(
     meant = fields_meant(value)
     if meant or not _is_policy_form(value):
         example = meant or "origins=['https://app.example.com']"
-        if callable(value) and not meant:
+        if is_function(value) and not meant:
             example = f"origins={name_of(value)}"
         if type(value) in (set, frozenset) and not meant:
             example = "a list: policies are asked in order, and a set has no order"
@@ -470,7 +470,7 @@ def _read_inspector(
     check = keys.get("inspector_check")
     # A class or a coroutine function would return an object, and only True lets anybody in.
     if check is not None and (
-        not callable(check) or isinstance(check, type) or is_asynchronous(check)
+        not is_function(check) or isinstance(check, type) or is_asynchronous(check)
     ):
         message = (
             f"{text_of(check)} is not a plain function that takes the request. Write"

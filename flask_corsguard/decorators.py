@@ -18,7 +18,7 @@ from flask.app import Flask
 from flask.blueprints import BlueprintSetupState
 from flask.views import View
 
-from flask_corsguard.errors import CorsGuardError, PolicyError
+from flask_corsguard.errors import CorsGuardError, PolicyError, is_function
 from flask_corsguard.protocol.audiences import PolicyForm, Written, read_policy
 from flask_corsguard.protocol.policy import (
     Policy,
@@ -125,7 +125,7 @@ def _why_no_policy(policy: object, fields: PolicyFields, caller: str, before: st
         return "" if fields else changes_nothing
     if isinstance(policy, (Policy, str, list, tuple)):
         return ""
-    if caller == "cors" and (callable(policy) or isinstance(policy, Blueprint)):
+    if caller == "cors" and (is_function(policy) or isinstance(policy, Blueprint)):
         return _without_parentheses(policy, example, has_fields=bool(fields))
     mark, hint = mark_left_by(policy), f"Give fields by name, such as {example}"
     if mark is not None and mark.exempt:
@@ -327,7 +327,7 @@ def _check_target(target: object, mark: Mark) -> None:
             f"{mark.location}: {target!r} is not a flask.views.View. Mark the view function, or a"
             " class based on View or MethodView"
         )
-    if not (callable(target) or isinstance(target, Blueprint)):
+    if not (is_function(target) or isinstance(target, Blueprint)):
         raise CorsGuardError(
             f"{mark.location}: {target!r} cannot be marked. Mark a view function, a view class, a"
             " handler method or a blueprint"
@@ -483,12 +483,11 @@ def wrapped_chain(target: object) -> Iterator[object]:
 
 
 def call_site() -> str:
-    """File and line of the code that called the caller of this function. For the *decorators* of a
-    view class, which Flask applies, that is where ``as_view()`` is called."""
+    """File and line of the code outside this package that has called into it. For the *decorators*
+    of a view class, which Flask applies, that is where ``as_view()`` is called."""
+    skipped = (f"{__package__}.", View.__module__)
     frame = inspect.currentframe()
-    for _ in range(2):
-        frame = frame.f_back if frame else None
-    while frame is not None and frame.f_globals.get("__name__") == View.__module__:
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(skipped):
         frame = frame.f_back
     if frame is None:
         return ""

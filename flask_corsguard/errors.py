@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeGuard, cast
 
 from flask_corsguard.text import SHUTDOWNS, text_of
 
@@ -14,6 +14,15 @@ _LONGEST_IN_WORDS = 1000
 
 class CorsGuardError(Exception):
     """A mistake in how the guard is used. The message shows how to fix it."""
+
+
+class NoFunction:
+    """The base of classes whose objects can be called only so that the error says what to write."""
+
+
+def is_function(value: object) -> TypeGuard[Callable[..., Any]]:
+    """Whether calling a value does something."""
+    return callable(value) and not isinstance(value, NoFunction)
 
 
 class Problem(NamedTuple):

@@ -15,13 +15,20 @@ from werkzeug.utils import import_string
 
 from flask_corsguard.config import (
     SETTINGS_FILE,
+    Arguments,
     Settings,
     changed_settings,
     read_arguments,
     read_settings,
 )
 from flask_corsguard.decorators import EXTENSION_KEY, all_marked, call_site, make_mark, refuse_more
-from flask_corsguard.errors import CorsGuardError, PolicyError, Problem
+from flask_corsguard.errors import (
+    CorsGuardError,
+    NoFunction,
+    PolicyError,
+    Problem,
+    is_function,
+)
 from flask_corsguard.logging import logger
 from flask_corsguard.path_prefix import read_prefix, why_no_glob
 from flask_corsguard.protocol.audiences import PolicyForm
@@ -33,7 +40,7 @@ from flask_corsguard.routing.table import Route
 from flask_corsguard.runtime.counts import DecisionKind
 from flask_corsguard.runtime.hooks import Hooks
 from flask_corsguard.runtime.state import AppState, state_of
-from flask_corsguard.text import text_of
+from flask_corsguard.text import source_of, text_of
 
 # Everything that a request can need is loaded with this module. What only some apps use, such as a
 # settings file, is loaded where they ask for it; what only a rejection or a mistake needs, with the
@@ -78,7 +85,7 @@ _LOADED_LATER = (
 )
 
 
-class CorsGuard:
+class CorsGuard(NoFunction):
     """Applies CORS policies to one Flask app, or to several.
 
     :param app: the app. To guard it later, leave it out and call :meth:`init_app`.
@@ -131,25 +138,29 @@ class CorsGuard:
         :raises PolicyError: with every problem of the settings.
         :raises CorsGuardError: if the app is guarded already, or has served a request.
         """
+        location = call_site()
         if unnamed or fields:
             given = _written(unnamed, fields)
             keys = " and ".join(f"CORSGUARD_{name.upper()}" for name in fields if name in FIELDS)
             raise CorsGuardError(
-                f"{call_site()}: init_app() takes only the app. Write CorsGuard({given}) where the"
+                f"{location}: init_app() takes only the app. Write CorsGuard({given}) where the"
                 f" guard is made, or set {keys or 'CORSGUARD_ORIGINS'} in app.config."
             )
         if isinstance(app, LocalProxy):
             raise CorsGuardError(
-                "CorsGuard takes the app itself, not a proxy: where you have only current_app, pass"
-                " current_app._get_current_object()"
+                f"{location}: CorsGuard takes the app itself, not a proxy: where you have only"
+                " current_app, pass current_app._get_current_object()"
             )
         if not isinstance(app, Flask):
-            hint = _instead_of(app)
-            raise CorsGuardError(f"CorsGuard takes a Flask app, not {text_of(app)}. {hint}")
+            hint = _instead_of(app, self._arguments)
+            raise CorsGuardError(
+                f"{location}: CorsGuard takes a Flask app, not {text_of(app)}. {hint}"
+            )
         if EXTENSION_KEY in app.extensions:
             raise CorsGuardError(
-                f"{app!r} already has a guard. Call init_app() once, and set other policies with"
-                " @cors(...) marks; guard.reconfigure() changes the default policy at run time."
+                f"{location}: {app!r} already has a guard. Call init_app() once, and set other"
+                " policies with @cors(...) marks; guard.reconfigure() changes the default policy at"
+                " run time."
             )
         request_started.disconnect(self._look_for_guard)
         settings, file = self._read_settings(app.config)
@@ -313,7 +324,7 @@ class CorsGuard:
         :raises CorsGuardError: if it is not a function, or policies are in force already.
         """
         location = call_site()
-        if not callable(function) or isinstance(function, type):
+        if not is_function(function) or isinstance(function, type):
             raise CorsGuardError(f"{location}: run_first takes a function, not {text_of(function)}")
         if function in self._first:  # by the factory of another app, say
             return function
@@ -493,7 +504,7 @@ class CorsGuard:
         :raises CorsGuardError: if *inner* is not a WSGI app, or the app has no guard.
         """
         location = call_site()
-        if not callable(inner) or is_asynchronous(inner):
+        if not is_function(inner) or is_asynchronous(inner):
             raise CorsGuardError(
                 f"{location}: guard.wsgi takes a WSGI app, not {text_of(inner)}. For an ASGI app"
                 " there is guard.asgi"
@@ -521,7 +532,7 @@ class CorsGuard:
         :raises CorsGuardError: if *inner* is not an ASGI app, or the app has no guard.
         """
         location = call_site()
-        if not callable(inner) or isinstance(inner, Flask):
+        if not is_function(inner) or isinstance(inner, Flask):
             raise CorsGuardError(
                 f"{location}: guard.asgi takes an ASGI app, not {text_of(inner)}. A Flask app is a"
                 " WSGI app: asgiref.wsgi.WsgiToAsgi(app) makes it an ASGI app"
@@ -537,6 +548,13 @@ class CorsGuard:
             hint = f" Write {_DECORATORS[name]}" if name in _DECORATORS else ""
             message = f"'CorsGuard' object has no attribute {name!r}.{hint}"
             raise AttributeError(message.removesuffix("."), name=name, obj=self)
+
+        def __call__(self, *_: object, **__: object) -> Never:
+            """:raises CorsGuardError: always."""
+            raise CorsGuardError(
+                f"{call_site()}: this is the guard, which is no decorator. Call it guard, and"
+                " import the decorator: from flask_corsguard import cors"
+            )
 
     def _state(self, app: Flask | None) -> AppState:
         if app is not None:
@@ -590,8 +608,11 @@ def _written(unnamed: Iterable[object], fields: Mapping[str, object]) -> str:
     return ", ".join([*policies, *named]) or "origins=[...]"
 
 
-def _instead_of(thing: object) -> str:
-    """What to write for something that is not a Flask app."""
+def _instead_of(thing: object, given: Arguments) -> str:
+    """What to write for something that is not a Flask app.
+
+    :param given: the guard's own arguments.
+    """
     meant = fields_meant(thing)
     framework = type(thing).__module__.partition(".")[0]
     if meant:
@@ -599,7 +620,14 @@ def _instead_of(thing: object) -> str:
     if isinstance(thing, Policy):
         return "The app comes first: CorsGuard(app, policy)"
     if isinstance(thing, Blueprint):
-        return "Mark the blueprint before it is registered: cors(origins=[...])(blueprint)"
+        policy = [] if given.policy is None else [source_of(given.policy)]
+        fields = [f"{name}={source_of(value)}" for name, value in given.fields.items()]
+        mark = ", ".join([*policy, *fields]) or "origins=['https://app.example.com']"
+        name = thing.name if thing.name.isidentifier() else "blueprint"
+        return (
+            "Write CorsGuard(app) once, and before the blueprint is registered"
+            f" cors({mark})({name})"
+        )
     if isinstance(getattr(thing, "app", None), Flask):
         return f"A {type(thing).__name__} keeps the Flask app in .app: CorsGuard(app.app, ...)"
     if framework in _OTHER_FRAMEWORKS:

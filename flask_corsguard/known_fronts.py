@@ -15,6 +15,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 
 from flask_corsguard.decorators import EXTENSION_KEY
+from flask_corsguard.errors import is_function
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.routing.closures import cells_of
@@ -105,7 +106,7 @@ def _held_below(layer: object) -> Iterator[Function]:
     waiting, seen = deque([layer]), set[int]()
     while waiting and len(seen) < _MOST_LAYERS:
         layer = waiting.popleft()
-        if callable(layer) and not isinstance(layer, type) and id(layer) not in seen:
+        if is_function(layer) and not isinstance(layer, type) and id(layer) not in seen:
             seen.add(id(layer))
             yield layer
             is_of_app = isinstance(
@@ -115,7 +116,7 @@ def _held_below(layer: object) -> Iterator[Function]:
 
 
 def _is_layer(value: object, app: Flask) -> TypeGuard[Function]:
-    if not callable(value) or isinstance(value, (type, Flask)):
+    if not is_function(value) or isinstance(value, (type, Flask)):
         return False
     is_of_flask = str(getattr(value, "__module__", "")).startswith("flask.")
     return not is_of_flask and getattr(value, "__self__", None) is not app

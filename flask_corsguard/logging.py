@@ -301,12 +301,16 @@ class GuardLog:
         before, name, after = line.partition(decision.reason.name)
         self._write(logging.WARNING, f"%s{name}%s.", before, after)
 
-    def failure(self, what: str, error: BaseException) -> None:
-        """Write that some of the app's code failed when the guard called it."""
+    def failure(self, what: str, error: BaseException, change: str = "") -> None:
+        """Write that some of the app's code failed when the guard called it.
+
+        :param change: a sentence that says what to write.
+        """
         if logger.isEnabledFor(logging.ERROR):
             left_out = self._failures.admit(("failure", what), what)
             if left_out is not None:
-                self._write(logging.ERROR, "%s failed: %s%s.", what, described(error), left_out)
+                why = f"{described(error)}{left_out}{change and f'. {change}'}"
+                self._write(logging.ERROR, "%s failed: %s.", what, why)
 
     def source_failed(self, name: str, words: str) -> None:
         """Write that a source could not be read. With the rejections that follow from it, this is
@@ -380,7 +384,7 @@ class GuardLog:
             self._write(
                 logging.WARNING,
                 "the logger flask_corsguard is disabled, so rejections are not logged. Add"
-                " 'disable_existing_loggers': False to the dictConfig.",
+                " 'disable_existing_loggers': False to the dict given to dictConfig().",
                 to=logging.getLogger(),
             )
 
@@ -403,10 +407,9 @@ class GuardLog:
             return  # its traceback says everything
         self.notice(
             ("exceptions that leave the app", path),
-            "the request for %s raised %s, and the app let the exception through, as it does in"
-            " debug mode, with TESTING or PROPAGATE_EXCEPTIONS, and in teardown functions. Whatever"
-            " responds now, such as Werkzeug's debugger, sends no CORS headers, so the browser"
-            " reports a CORS error.",
+            "the request for %s raised %s. Fix the exception; CORS is not the cause. What"
+            " responds instead of the app, such as Werkzeug's debugger, sends no CORS headers, so"
+            " the browser reports a CORS error.",
             shown(path),
             described(error),
         )

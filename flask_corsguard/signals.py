@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections.abc import Callable
-from types import CodeType, FunctionType
+from collections.abc import Callable, Iterable
+from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 from blinker import ANY, NamedSignal
@@ -137,16 +137,30 @@ def send(signal: _AppSignal, app: Flask, log: GuardLog, **values: object) -> Non
         except BaseException as error:
             if is_shutdown(error):
                 raise
-            what = f"receiver {name_of(receiver)} of the signal {signal.name}"
+            what, of_signal = f"receiver {name_of(receiver)}", f"of the signal {signal.name}"
             if isinstance(error, TypeError) and _has_not_run(error):
-                takes = ", ".join(("sender", *values))
-                what = f"{what}, which is called with ({takes}),"
-            log.failure(what, error)
+                place, meant = _as_called(receiver, values)
+                # The only line in the traceback is the call above.
+                log.failure(f"{what}{place} {of_signal}", error.with_traceback(None), meant)
+            else:
+                log.failure(f"{what} {of_signal}", error)
 
 
 def _has_not_run(error: TypeError) -> bool:
     """Whether the function did not accept the arguments, so that none of its code has run."""
     return error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+
+def _as_called(receiver: Callable[..., object], values: Iterable[str]) -> tuple[str, str]:
+    """Where a receiver is, and how to write it so that it accepts the arguments."""
+    takes, code = ["sender", *values], getattr(receiver, "__code__", None)
+    if not isinstance(code, CodeType):
+        return "", f"It is called with ({', '.join(takes)})"
+    place = f" ({from_here(f'{code.co_filename}:{code.co_firstlineno}')})"
+    if code.co_name == "<lambda>":
+        return place, f"Write lambda {', '.join(takes)}: ..."
+    first = code.co_varnames[:1] if isinstance(receiver, MethodType) else ()
+    return place, f"Write def {code.co_name}({', '.join([*first, *takes])})"
 
 
 def _receivers(signal: NamedSignal, app: Flask) -> list[Callable[..., object]]:

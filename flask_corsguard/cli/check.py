@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -38,9 +39,37 @@ from flask_corsguard.text import shown
 _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
 
 
+def _origin_of_curl(
+    context: click.Context, option: click.Parameter, origin: str | None
+) -> str | None:
+    """Refuse a missing ``--origin``, also where it is given as for curl."""
+    if origin is not None or context.resilient_parsing:
+        return origin
+    for header in context.params.get("headers", ()):  # options that are given are read first
+        name, _, value = header.partition(":")
+        if name.strip().lower() == "origin":
+            value = shlex.quote(value.strip() or "https://app.example.com")
+            context.fail(f"Write --origin {value} instead of -H {shlex.quote(header)}.")
+    raise click.MissingParameter(ctx=context, param=option)
+
+
+def _no_body(context: click.Context, _: click.Parameter, body: str | None) -> None:
+    """Refuse curl's options for a body."""
+    if body is not None and not context.resilient_parsing:
+        context.fail(
+            "check sends no body, and needs none: no view runs. Leave the data out. If the page"
+            " sends JSON, write --method POST --header 'Content-Type: application/json'."
+        )
+
+
 @click.command("check")
 @click.argument("url")
-@click.option("--origin", metavar="ORIGIN", required=True, help="The origin of the page.")
+@click.option(
+    "--origin",
+    metavar="ORIGIN",
+    callback=_origin_of_curl,
+    help="The origin of the page.  [required]",
+)
 @click.option("-X", "--method", metavar="METHOD", default="GET", show_default=True)
 @click.option(
     "-H",
@@ -61,6 +90,7 @@ _ADVICE = ("Change: ", "To admit it: ", "To allow it: ", "To refuse it: ")
     help="The browser to simulate.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.option("-d", "--data", "--data-raw", hidden=True, expose_value=False, callback=_no_body)
 @click.pass_context
 @pass_script_info
 def check(
@@ -175,16 +205,23 @@ def _why_not_served(state: AppState, simulation: Simulation, url: str) -> str:
 def _close_url(app: Flask, url: str, path: str) -> str:
     """The path that was probably meant by one without a route, or by an endpoint; or ""."""
     given = path.rstrip("/").split("/")
+    alike: dict[str, None] = {}  # those with as many segments, and no variable
     candidates: dict[str, None] = {}
     for rule in app.url_map.iter_rules():
         if rule.endpoint == url:
             return rule.rule
         parts = rule.rule.rstrip("/").split("/")
         if len(parts) == len(given):  # the variables have the values that were given
+            if "<" not in rule.rule:
+                alike[rule.rule] = None
             pairs = zip(parts, given, strict=True)
             parts = [value if "<" in part else part for part, value in pairs]
-        candidates["/".join(parts) + "/" * rule.rule.endswith("/")] = None
-    return next(iter(difflib.get_close_matches(path, candidates, n=1)), "")
+        candidate = "/".join(parts) + "/" * rule.rule.endswith("/")
+        # A path converter accepts everything; and no route accepts the path itself.
+        if "<path" not in rule.rule and candidate != path:
+            candidates[candidate] = None
+    matches = (difflib.get_close_matches(path, paths, n=1) for paths in (alike, candidates))
+    return next(chain.from_iterable(matches), "")
 
 
 def _lines(simulation: Simulation, verdict: str, unless: str) -> Iterator[Line]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
-from flask_corsguard.errors import Problem, unknown_name
+from flask_corsguard.errors import Problem, is_function, unknown_name
 from flask_corsguard.protocol import headers
 from flask_corsguard.protocol.lists import (
     empty_entry,
@@ -204,7 +204,7 @@ def _is_function(entry: object) -> bool:
         hash(entry)
     except TypeError:
         return False
-    return callable(entry) and not isinstance(entry, type)
+    return is_function(entry) and not isinstance(entry, type)
 
 
 def _compile_origins(
@@ -246,7 +246,7 @@ def source_problems(source: object) -> Iterator[Problem]:
     if at_start not in ("closed", "fail"):
         yield unknown_name("source_at_start", "at_start", at_start, "at_start", ("closed", "fail"))
     by = getattr(source, "by", None)
-    if by is not None and not callable(by):
+    if by is not None and not is_function(by):
         message = (
             f"by={text_of(by)} is not a function that takes the request. Write"
             " by=lambda request: request.host."

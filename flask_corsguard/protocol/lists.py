@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from flask_corsguard.errors import Problem
+from flask_corsguard.errors import Problem, is_function
 from flask_corsguard.text import shown, text_of
 
 # Patterns are compiled on first use: most policies need none of them.
@@ -50,7 +50,7 @@ def read_entries(field: str, value: object, problems: list[Problem]) -> list[obj
         return []
     if isinstance(value, str):
         return _split(field, value, problems)
-    if isinstance(value, re.Pattern) or callable(value) or is_source(value):
+    if isinstance(value, re.Pattern) or is_function(value) or is_source(value):
         return [value]
     if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
         problems.append(_not_a_list(field, cast("Any", value)))

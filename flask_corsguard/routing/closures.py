@@ -16,7 +16,7 @@ from flask.app import Flask
 from werkzeug.local import LocalProxy
 
 from flask_corsguard.decorators import from_here
-from flask_corsguard.errors import is_shutdown
+from flask_corsguard.errors import NoFunction, is_shutdown
 
 #: How many values are looked at.
 MOST_PARTS = 2000
@@ -94,7 +94,7 @@ def _held_by(value: object) -> Iterable[object]:
         ]
     call = getattr(type(value), "__call__", None)  # noqa: B004
     # Everything can be reached from an app.
-    if isinstance(call, FunctionType) and not isinstance(value, (Flask, Blueprint)):
+    if isinstance(call, FunctionType) and not isinstance(value, (Flask, Blueprint, NoFunction)):
         return chain((call,), getattr(value, "__dict__", {}).values())
     return ()
 

@@ -16,6 +16,7 @@ from flask.app import Flask
 from flask.signals import got_request_exception, request_started
 
 from flask_corsguard import signals
+from flask_corsguard.decorators import call_site
 from flask_corsguard.errors import CorsGuardError, PolicyError
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import VARY
@@ -78,7 +79,8 @@ class Hooks:
             app.before_request(self._before_request)
         except AssertionError:
             raise CorsGuardError(
-                f"{app!r} has served a request already; call init_app() while the app is set up"
+                f"{call_site()}: {app!r} has served a request already; call init_app() while the"
+                " app is set up"
             ) from None
         app.after_request(self._after_request)
         self._first: dict[Function, Function] = {}

@@ -8,25 +8,34 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from flask import request, request_started
+from flask import Response, request, request_finished, request_started
 from flask.app import Flask
 
 from flask_corsguard.decorators import EXTENSION_KEY
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import ALLOW_ORIGIN
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN, SAFE_METHODS
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import plain
 from flask_corsguard.runtime.state import AppState, RequestRecord
 from flask_corsguard.text import shown, text_of
 
 #: The key of a WSGI environment that marks the simulated browser's requests.
 BROWSER_KEY = "flask_corsguard.browser"
+_STATUSES_KEY = "flask_corsguard.statuses"
 #: The header that a test has looked for last, and why the page does not see it.
 hidden_header: deque[tuple[str, str]] = deque(maxlen=1)
 #: Which cookies the last response of a browser lacked, in words, if it asks for a sign-in.
 lost_cookies: deque[str] = deque(maxlen=1)
 
 _CORS_HEADER = re.compile("access[-_]control[-_]", re.IGNORECASE)
+_PREFLIGHT_HEADER = re.compile(
+    "access[-_]control[-_](?:allow[-_](?:methods|headers)|max[-_]age)", re.IGNORECASE
+)
+_FORBIDDEN = re.compile(r"\b403\b")
+# How much of an exception is read.
+_LONGEST_ERROR = 2000
 _MOST_KEPT, _MOST_NAMED = 50, 3
+_FIRST_ERROR = 400
 _METHODS = ("PUT", "PATCH", "DELETE", "POST", "GET")
 
 
@@ -39,6 +48,7 @@ class _SentRequest(NamedTuple):
     :ivar requested_method: the ``Access-Control-Request-Method`` header, or None.
     :ivar is_of_browser: whether the simulated browser has sent it.
     :ivar record: has the decision, once there is one.
+    :ivar statuses: has the status of the response, once there is one.
     """
 
     method: str
@@ -48,6 +58,7 @@ class _SentRequest(NamedTuple):
     requested_method: str | None
     is_of_browser: bool
     record: RequestRecord
+    statuses: list[int]
 
 
 class FailureNotes:
@@ -57,6 +68,7 @@ class FailureNotes:
         self._sent: deque[_SentRequest] | None = None
         # Connected once: another thread may be sending the signal, which Blinker does not bear.
         request_started.connect(self._began)
+        request_finished.connect(self._finished)
 
     def begin(self) -> None:
         """Begin with a test."""
@@ -75,10 +87,13 @@ class FailureNotes:
         :param error: the exception, which may be a ``KeyError`` whose key is not in its words.
         """
         sent = list(self._sent or ())
-        about = failure if error is None else f"{failure} {text_of(error.args)}"
+        raised = "" if error is None else text_of(error.args, _LONGEST_ERROR)
+        about = f"{failure} {raised}"
         is_about_cors = _CORS_HEADER.search(about) is not None
         # If the last request had an Origin, the failure is probably about that one.
         lacks_origin = is_about_cors and bool(sent) and not _is_of_a_page(sent[-1])
+        is_about_preflights = _PREFLIGHT_HEADER.search(raised) is not None
+        lacks_preflight = is_about_preflights and not any(map(_is_preflight, sent))
         found: dict[str, str] = {}
         for each in reversed(sent):
             if each.is_of_browser:
@@ -86,8 +101,12 @@ class FailureNotes:
             if each.method == "OPTIONS":
                 is_meant = is_about_cors or each.origin or each.requested_method
                 line = _no_preflight(each) if is_meant else ""
+            elif lacks_preflight:
+                line = _only_in_preflights(each) if each is sent[-1] else ""
             else:
                 line = _no_origin(each) if lacks_origin else ""
+                if each is sent[-1] and _FORBIDDEN.search(raised):
+                    line = line or _not_refused(each)
             if line:
                 found.setdefault(line, _in_browser(each))
         lines = [*islice(found, _MOST_NAMED)]
@@ -115,8 +134,12 @@ class FailureNotes:
                 environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
                 BROWSER_KEY in environ,
                 record,
+                environ.setdefault(_STATUSES_KEY, []),
             )
         )
+
+    def _finished(self, _: Flask, response: Response, **__: object) -> None:
+        request.environ.get(_STATUSES_KEY, []).append(response.status_code)
 
 
 def _is_of_a_page(sent: _SentRequest) -> bool:
@@ -150,6 +173,37 @@ def _no_preflight(sent: _SentRequest) -> str:
     )
 
 
+def _is_preflight(sent: _SentRequest) -> bool:
+    decision = sent.record.decision
+    return decision is not None and decision.preflight
+
+
+def _only_in_preflights(sent: _SentRequest) -> str:
+    decision = sent.record.decision
+    if decision is None or decision.policy is None:
+        return ""
+    origin = sent.origin or _page(decision)
+    headers = {"Origin": origin, "Access-Control-Request-Method": sent.method}
+    return (
+        f"{_named(sent)} is no preflight. Access-Control-Allow-Methods, -Allow-Headers and -Max-Age"
+        f" are sent only in responses to preflights: {_call(sent, headers, 'options')}."
+    )
+
+
+def _not_refused(sent: _SentRequest) -> str:
+    decision = sent.record.decision
+    if decision is None or decision.outcome is not Outcome.REJECTED or decision.blocked:
+        return ""
+    if sent.origin is None or not sent.statuses or sent.statuses[-1] >= _FIRST_ERROR:
+        return ""
+    enforce = "all" if sent.method in SAFE_METHODS else "unsafe"
+    return (
+        f"{_named(sent)} from {shown(sent.origin)} was rejected, which changes no status: the"
+        " browser keeps the response from the page. Assert 'Access-Control-Allow-Origin' not in"
+        f' response.headers, or have the server refuse it with enforce="{enforce}".'
+    )
+
+
 def _in_browser(sent: _SentRequest) -> str:
     decision = sent.record.decision
     assert decision is not None
@@ -166,9 +220,10 @@ def _named(sent: _SentRequest) -> str:
     return f"{plain(sent.method)} {plain(sent.path)}"
 
 
-def _call(sent: _SentRequest, headers: dict[str, str]) -> str:
+def _call(sent: _SentRequest, headers: dict[str, str], method: str = "") -> str:
     pairs = ", ".join(f"'{name}': {shown(value)}" for name, value in headers.items())
-    return f"client.{plain(sent.method).lower()}({shown(sent.path, 200)}, headers={{{pairs}}})"
+    method = method or plain(sent.method).lower()
+    return f"client.{method}({shown(sent.path, 200)}, headers={{{pairs}}})"
 
 
 def _page(decision: Decision) -> str:

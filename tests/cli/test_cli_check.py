@@ -217,10 +217,13 @@ def test_a_url_without_a_route() -> None:
         ("/api/user/7?x=1", "/api/users/7"),
         ("/api/user/7/image", "/api/users/7/image/"),
         ("/zzzzzzzz", ""),
+        ("/api/usres", "/api/users"),  # not /static/usres
+        ("/v1/seven", ""),  # not itself
     ],
 )
 def test_the_url_that_was_meant(url: str, meant: str) -> None:
-    app = Flask("x", static_folder=None)
+    app = Flask("x")
+    app.add_url_rule("/v1/<int:n>", "v1", lambda n: "")
     CorsGuard(app, origins=A)
     app.add_url_rule("/api/users", "users", lambda: "")
     app.add_url_rule("/api/users/<int:n>", "user", lambda n: "")
@@ -236,6 +239,28 @@ def test_a_method_that_no_route_accepts() -> None:
     app.add_url_rule("/users", "users", lambda: "")
     first = run(f"check /users --origin {A} -X PUT", app).out.splitlines()[0]
     assert first.endswith(": allowed, but no route at this URL accepts PUT (405)")
+
+
+NO_BODY = (
+    "check sends no body, and needs none: no view runs. Leave the data out. If the page sends JSON,"
+    " write --method POST --header 'Content-Type: application/json'."
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", "Missing option '--origin'."),
+        (f"-H 'Origin: {A}'", f"Write --origin {A} instead of -H 'Origin: {A}'."),
+        ("-H X-A -H origin", "Write --origin https://app.example.com instead of -H origin."),
+        ("-d {}", NO_BODY),
+        (f"--origin {A} --data-raw {{}}", NO_BODY),
+    ],
+)
+def test_arguments_of_curl(arguments: str, words: str) -> None:
+    ran = run(["check", "/", *shlex.split(arguments)])
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1] == f"Error: {words}"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def test_options(name: str) -> None:
     there = [
         parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.metavar or "")
         for parameter in COMMANDS[name].params
+        if not getattr(parameter, "hidden", False)
     ]
     assert listed == [option or "URL" for option in there]
 

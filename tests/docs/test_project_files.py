@@ -114,6 +114,7 @@ HEADING = f"## [{VERSION}] - 2030-01-31"
 RELEASED = {
     "CHANGELOG.md": f"# Changelog\n\n{HEADING}\n\n### Added\n",
     "README.md": "# Flask-CorsGuard\n",
+    "docs/index.md": "# Flask-CorsGuard\n",
     "pyproject.toml": 'Source = "https://github.com/example/flask-corsguard"\n',
     "flask_corsguard/__init__.py": f'__version__ = "{VERSION}"\n',
 }
@@ -134,6 +135,7 @@ RELEASED = {
             "perl -pi -e s/ORGANISATION/name/",
         ),
         (f"v{VERSION}", {"README.md": read("README.md")}, "Delete that sentence and the next"),
+        (f"v{VERSION}", {"docs/index.md": read("docs/index.md")}, "Delete that sentence and"),
     ],
 )
 def test_release_check(
@@ -149,7 +151,8 @@ def test_release_check(
         and "ORGANISATION" not in read("pyproject.toml")
     ):
         pytest.skip("the first release has been made")
-    (tmp_path / "flask_corsguard").mkdir()
+    for folder in ("docs", "flask_corsguard"):
+        (tmp_path / folder).mkdir()
     for name, text in {**RELEASED, **changed}.items():
         (tmp_path / name).write_text(text, "utf-8")
     found = list(load_file(ROOT / ".ci" / "release_check.py", monkeypatch).problems(tag, tmp_path))

@@ -24,7 +24,9 @@ from flask_corsguard import (
     cors_exempt,
     origin_rejected,
 )
+from flask_corsguard.known_fronts import layers_around
 from flask_corsguard.protocol.policy import FIELDS
+from flask_corsguard.routing.closures import contents
 from flask_corsguard.runtime.state import state_of
 from tests.ids import stable_id
 
@@ -221,6 +223,48 @@ def test_what_the_guard_has_not(name, hint):
     expected = f"'CorsGuard' object has no attribute {name!r}"
     assert str(caught.value) == (f"{expected}.{hint}" if hint else expected)
     assert caught.value.name == name
+
+
+@pytest.mark.parametrize("arguments", [{"origins": "*"}, {}], ids=["parentheses", "bare"])
+def test_the_guard_is_no_decorator(arguments):
+    with pytest.raises(CorsGuardError) as caught:
+        CorsGuard()(*([] if arguments else [print]), **arguments)
+    location, _, words = str(caught.value).partition(": ")
+    assert location.startswith("tests/extension/test_odd_input.py:")
+    assert words == (
+        "this is the guard, which is no decorator. Call it guard, and import the decorator: from"
+        " flask_corsguard import cors"
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda guard: Policy(origins=guard),
+        lambda guard: Policy(origins=[guard]),
+        lambda guard: Policy(allow_headers=guard),
+        lambda guard: CorsGuard(policy=guard),
+        lambda guard: CorsGuard(report_only=guard),
+        lambda guard: guard.run_first(guard),
+        lambda guard: guard.wsgi(guard, paths="/x"),
+        lambda guard: guard.asgi(guard, paths="/x"),
+        lambda guard: cors(max_age=1)(guard),
+        lambda guard: cors(guard),
+    ],
+)
+def test_the_guard_is_no_function(use):
+    """Although it can be called, for the error above."""
+    with pytest.raises(CorsGuardError):
+        use(CorsGuard())
+
+
+def test_the_guard_in_a_closure(app):
+    """It is neither a layer of middleware nor a part of a callable."""
+    guard = CorsGuard(app, origins=SHOP)
+    inner = app.wsgi_app
+    app.wsgi_app = lambda environ, start: (guard, inner)[1](environ, start)
+    assert [layer.app for layer in layers_around(app)] == [app.wsgi_app]
+    assert contents(guard) == []
 
 
 @pytest.mark.parametrize("mark", [cors(max_age=1), cors_exempt], ids=["cors", "cors_exempt"])

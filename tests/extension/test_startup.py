@@ -24,7 +24,7 @@ LINE = r"test_startup\.py:\d+"
 def test_two_guards_on_one_app(app, http):
     """A second guard is refused and changes nothing, even if it is the first one again."""
     guard = CorsGuard(app, origins=SHOP)
-    with pytest.raises(CorsGuardError, match=r"already has a guard.*reconfigure"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: <Flask.*already has a guard.*reconfigure"):
         CorsGuard(app, origins=PARTNER)
     with pytest.raises(CorsGuardError, match="already has a guard"):
         guard.init_app(app)
@@ -33,7 +33,7 @@ def test_two_guards_on_one_app(app, http):
 
 def test_init_app_after_the_first_request(app, http):
     http.send(app, "/")
-    with pytest.raises(CorsGuardError, match="has served a request already"):
+    with pytest.raises(CorsGuardError, match=rf"{LINE}: <Flask.* has served a request"):
         CorsGuard(app, origins=SHOP)
     assert http.send(app, "/", SHOP) == (404, {})
 
@@ -58,7 +58,8 @@ NOT_AN_APP = {
     "a name": ("shop", "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"),
     "a blueprint": (
         Blueprint("api", __name__),
-        "Mark the blueprint before it is registered: cors(origins=[...])(blueprint)",
+        "Write CorsGuard(app) once, and before the blueprint is registered"
+        " cors(origins=['https://app.example.com'])(api)",
     ),
     "what holds an app": (
         _Outer(Flask("shop")),
@@ -79,9 +80,28 @@ NOT_AN_APP = {
 def test_something_other_than_an_app(thing, hint):
     """The error says what to write, from the constructor and from init_app()."""
     for guard in (CorsGuard, CorsGuard().init_app):
-        with pytest.raises(CorsGuardError, match="CorsGuard takes a Flask app, not ") as caught:
+        with pytest.raises(CorsGuardError, match=f"{LINE}: CorsGuard takes a Flask app") as caught:
             guard(thing)
         assert f". {hint}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "fields", "written"),
+    [
+        (
+            "api",
+            None,
+            {"origins": [SHOP], "max_age": 5},
+            f"cors(origins=['{SHOP}'], max_age=5)(api)",
+        ),
+        ("v1-api", "partners", {}, "cors('partners')(blueprint)"),
+    ],
+)
+def test_a_blueprint_with_a_policy(name, policy, fields, written):
+    """The mark to write has the policy that was given."""
+    with pytest.raises(CorsGuardError) as caught:
+        CorsGuard(Blueprint(name, __name__), policy, **fields)
+    assert str(caught.value).endswith(f"before the blueprint is registered {written}")
 
 
 def test_init_app_of_nothing():
@@ -92,7 +112,7 @@ def test_init_app_of_nothing():
 def test_init_app_of_the_current_app(app):
     with app.app_context(), pytest.raises(CorsGuardError, match="_get_current_object"):
         CorsGuard(current_app, origins=SHOP)
-    with pytest.raises(CorsGuardError, match="_get_current_object"):
+    with pytest.raises(CorsGuardError, match=f"{LINE}: .*_get_current_object"):
         CorsGuard(current_app)
 
 

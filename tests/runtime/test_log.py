@@ -828,7 +828,7 @@ def test_a_disabled_logger(app, http, caplog, monkeypatch, is_prepared):
         (
             "root",
             "the logger flask_corsguard is disabled, so rejections are not logged. Add"
-            " 'disable_existing_loggers': False to the dictConfig.",
+            " 'disable_existing_loggers': False to the dict given to dictConfig().",
         )
     ]
 

@@ -225,22 +225,49 @@ def test_a_receiver_that_raises(shop, http, heard, log_lines, signal, origin, me
     assert "ZeroDivisionError" in line
 
 
-def test_a_receiver_with_other_parameters(shop, http, log_lines):
-    """The log says how it is called. What the receiver itself does wrong is another matter."""
+def on_allowed(decision): ...
 
-    def without(_sender): ...
 
+class Receivers:
+    def method(self): ...
+
+    def __call__(self): ...
+
+
+@pytest.mark.parametrize(
+    ("receiver", "place", "written"),
+    [
+        (on_allowed, "on_allowed (tests/runtime/test_signals.py:%d)",
+         "def on_allowed(sender, decision)"),
+        (Receivers().method, "Receivers.method (tests/runtime/test_signals.py:%d)",
+         "def method(self, sender, decision)"),
+        (lambda sender: sender, "<lambda> (tests/runtime/test_signals.py:%d)",
+         "lambda sender, decision: ..."),
+        (Receivers(), "Receivers", ""),
+    ],
+    ids=["function", "method", "lambda", "object"],
+)  # fmt: skip
+def test_a_receiver_with_other_parameters(shop, http, log_lines, receiver, place, written):
+    """The log says where it is, and how to write it."""
+    with origin_allowed.connected_to(receiver, sender=shop):
+        http.send(shop, "/", SHOP)
+    (line,) = log_lines()
+    code = getattr(receiver, "__code__", None)
+    place = place % code.co_firstlineno if code else place
+    assert line.startswith(f"receiver {place} of the signal origin-allowed failed: TypeError ")
+    meant = f"Write {written}" if written else "It is called with (sender, decision)"
+    assert re.search(rf"[\"']\. {re.escape(meant)}\.$", line)
+
+
+def test_a_receiver_whose_own_code_is_wrong(shop, http, log_lines):
     def wrong(_sender, decision):
         return decision + 1
 
-    with origin_allowed.connected_to(without, sender=shop):
-        http.send(shop, "/", SHOP)
     with origin_allowed.connected_to(wrong, sender=shop):
         http.send(shop, "/", SHOP)
-    first, second = log_lines()
-    called = "without of the signal origin-allowed, which is called with (sender, decision), failed"
-    assert called in first
-    assert "wrong of the signal origin-allowed failed: TypeError" in second
+    (line,) = log_lines()
+    assert "wrong of the signal origin-allowed failed: TypeError" in line
+    assert "Write" not in line
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["", "async"])

@@ -202,6 +202,7 @@ from flask import Flask
 from flask_corsguard import CorsGuard, cors, cors_exempt
 
 ORIGIN = {"Origin": "https://shop.example"}
+EVIL = {"Origin": "https://evil.example"}
 ALLOW = "Access-Control-Allow-Origin"
 
 @pytest.fixture
@@ -215,12 +216,17 @@ def app():
     app.add_url_rule("/login", "login", signed_in(lambda: ("", {"Set-Cookie": "token=1"})))
     app.add_url_rule("/me", "me", signed_in(lambda: ("", 401)))
     app.add_url_rule("/list", "list", cors(origins="https://*.b.example")(lambda: ""))
+    app.add_url_rule("/closed", "closed", cors(enforce="all")(lambda: ""), methods=["DELETE"])
     app.add_url_rule("/all", "all", cors(origins=lambda origin: True)(lambda: ""))
     app.add_url_rule("/open", "open", cors(origins="*")(lambda: ""))
     app.add_url_rule("/exempt", "exempt", cors_exempt(lambda: ""))
     return app
 """
 NO_ORIGIN = "had no Origin header, so the guard sent no CORS headers. Add it: client"
+ONLY_PREFLIGHTS = (
+    "is no preflight. Access-Control-Allow-Methods, -Allow-Headers and -Max-Age are sent only in"
+    " responses to preflights"
+)
 NO_METHOD = "OPTIONS /users had no Access-Control-Request-Method header, so it was not a preflight."
 # The last lines of a failing test, and the lines of its report's section.
 NOTES = [
@@ -262,10 +268,37 @@ NOTES = [
       " is another site than https://a.test.", ...]),
     ('cors_browser("https://shop.example").fetch("https://a.test/login", credentials="include");'
      ' assert False', []),
+    ('client.put("/users"); assert client.get("/users", headers=EVIL).status_code == 403',
+     ["GET /users from 'https://evil.example' was rejected, which changes no status: the browser"
+      " keeps the response from the page. Assert 'Access-Control-Allow-Origin' not in"
+      ' response.headers, or have the server refuse it with enforce="all".',
+      "The fixture cors_browser sends what a browser sends:"
+      " cors_browser('https://evil.example').fetch('https://localhost/users')."]),
+    ('assert client.post("/users", headers=EVIL).status == "403 FORBIDDEN"',
+     ["POST /users from 'https://evil.example' was rejected, which changes no status: the browser"
+      " keeps the response from the page. Assert 'Access-Control-Allow-Origin' not in"
+      ' response.headers, or have the server refuse it with enforce="unsafe".', ...]),
+    ('name = "Access-Control-Allow-Methods"\n    assert'
+     ' client.patch("/users", headers=ORIGIN).headers[name]',
+     [f"PATCH /users {ONLY_PREFLIGHTS}: client.options('/users', headers={{'Origin':"
+      " 'https://shop.example', 'Access-Control-Request-Method': 'PATCH'}).",
+      "The fixture cors_browser sends what a browser sends:"
+      " cors_browser('https://shop.example').fetch('https://localhost/users', method='PATCH')."]),
+    # Only the last.
+    ('client.get("/users")\n    assert client.get("/list").headers.get("Access-Control-Max-Age")',
+     [f"GET /list {ONLY_PREFLIGHTS}: client.options('/list', headers={{'Origin':"
+      " 'https://www.b.example', 'Access-Control-Request-Method': 'GET'}).", ...]),
     # Nothing, where a request was as it should be, or the failure is about something else.
     ('assert client.get("/users").status_code == 201', []),
     ('client.get("/users"); assert ALLOW not in client.get("/users", headers=ORIGIN).headers', []),
     ('assert ALLOW not in client.get("/open").headers', []),
+    ('assert client.get("/users", headers=ORIGIN).status_code == 403', []),
+    ('assert client.get("/none", headers=EVIL).status_code == 403', []),
+    ('assert client.delete("/closed", headers=EVIL).status_code != 403', []),
+    ('assert client.get("/users", headers=EVIL).status_code == 201', []),
+    ('headers = {**ORIGIN, "Access-Control-Request-Method": "GET"}\n    client.get("/users");'
+     ' assert client.options("/users", headers=headers).headers["Access-Control-Max-Age"] == ""',
+     []),
     ('assert ALLOW in client.get("/exempt").headers', []),
     ('assert client.options("/users").status_code == 204', []),
     ('client.get("/users"); cors_browser().fetch("https://a.test/users").assert_readable()', []),
@@ -296,7 +329,7 @@ def test_notes_on_a_failure(run, pytester, how):
         f"def test_{number:02}(client, cors_browser):\n    {lines}\n"
         for number, (lines, _) in enumerate(NOTES)
     ]
-    source = "from conftest import ALLOW, ORIGIN\n" + "\n".join(tests)
+    source = "from conftest import ALLOW, EVIL, ORIGIN\n" + "\n".join(tests)
     options, runs = (), pytester.runpytest_inprocess
     if how == "with xdist":
         options, runs = ("-p", "xdist.plugin", "-n1"), pytester.runpytest_subprocess
