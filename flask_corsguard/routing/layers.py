@@ -352,10 +352,10 @@ class Resolver:
                 *_, inner = wrapped_chain(view)
                 if isinstance(inner, FunctionType) and is_written_above(mark, inner):
                     message = (
-                        f"{what} is above another decorator, and the route of {endpoint!r} is below"
-                        " both. The app calls the view without the decorators above its route, so"
-                        " these do not protect it either. Move the route to the top, then"
-                        f" {mark.decorator}, then the other decorators."
+                        f"{what} does not reach the view {endpoint!r}: the app calls the view"
+                        " without the decorators above its route, so these do not protect it"
+                        f" either. Move the route to the top, then {mark.decorator}, then the"
+                        " other decorators."
                     )
                 else:
                     message = (

@@ -288,7 +288,7 @@ def test_above_the_route_is_an_error() -> None:
     app = Flask("app")
     CORS(app)
     cross_origin(origins=APP)(app.get("/")(a_view()))
-    with pytest.raises(PolicyError, match=r"@cross_origin at .* Put it directly below the route"):
+    with pytest.raises(PolicyError, match="Put @cross_origin directly below the route"):
         CorsGuard().prepare(app)
 
 

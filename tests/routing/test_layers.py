@@ -190,9 +190,9 @@ PROBLEMS = {
     ),
     _lost_above_the_route: (
         ("lost_mark", "cors", "users", None, "view users"),
-        "@cors at LINE is above another decorator, and the route of 'users' is below both. The app"
-        " calls the view without the decorators above its route, so these do not protect it either."
-        " Move the route to the top, then @cors, then the other decorators.",
+        "@cors at LINE does not reach the view 'users': the app calls the view without the"
+        " decorators above its route, so these do not protect it either. Move the route to the top,"
+        " then @cors, then the other decorators.",
     ),
     _listed_by_a_base: (
         ("method_decorators", "cors", "item", None, "view item (LINE)"),
