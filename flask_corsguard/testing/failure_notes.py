@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from flask import Response, request, request_finished, request_started
+from flask import Response, has_request_context, request, request_finished, request_started
 from flask.app import Flask
 
 from flask_corsguard.decorators import EXTENSION_KEY
@@ -115,10 +115,10 @@ class FailureNotes:
         return "\n".join([*lines, *_of_browser(failure)])
 
     def _began(self, app: Flask, **_: object) -> None:
-        sent, environ = self._sent, request.environ
-        state = app.extensions.get(EXTENSION_KEY)
-        if sent is None or not isinstance(state, AppState):
-            return
+        sent, state = self._sent, app.extensions.get(EXTENSION_KEY)
+        if sent is None or not isinstance(state, AppState) or not has_request_context():
+            return  # a test can send the signal itself
+        environ = request.environ
         record: RequestRecord | None = environ.get(state.environ_key)
         if record is None:
             return
@@ -139,7 +139,8 @@ class FailureNotes:
         )
 
     def _finished(self, _: Flask, response: Response, **__: object) -> None:
-        request.environ.get(_STATUSES_KEY, []).append(response.status_code)
+        if has_request_context():
+            request.environ.get(_STATUSES_KEY, []).append(response.status_code)
 
 
 def _is_of_a_page(sent: _SentRequest) -> bool:

@@ -852,7 +852,8 @@ def test_how_long_a_store_may_take():
     assert 0.2 < seen[1] <= 0.5
     patient = Store(GOOD, deadline=0.5, at_start="fail")
     patient.fault = source.fault
-    Site(origins=patient, config=QUIET).guard.prepare()
+    site = Site(origins=patient, config=QUIET)
+    site.guard.prepare()
     assert seen[-1] > 1
 
 
