@@ -625,8 +625,8 @@ def _instead_of(thing: object, given: Arguments) -> str:
         mark = ", ".join([*policy, *fields]) or "origins=['https://app.example.com']"
         name = thing.name if thing.name.isidentifier() else "blueprint"
         return (
-            "Write CorsGuard(app) once, and before the blueprint is registered"
-            f" cors({mark})({name})"
+            "Write CorsGuard(app) once. For the blueprint, write, before it is registered,"
+            f" cors({mark})({name}), and import cors from flask_corsguard"
         )
     if isinstance(getattr(thing, "app", None), Flask):
         return f"A {type(thing).__name__} keeps the Flask app in .app: CorsGuard(app.app, ...)"

@@ -501,7 +501,7 @@ def stand_in(state: AppState, root: str = "") -> WsgiApp:
         record.decision = decision
         if front is not None:
             return _response_of_socketio(decision, front.check, request)(environ, start_response)
-        response = own_response(decision, request, debug=False)
+        response = own_response(decision, request, None)
         if response is None and request.routing_exception is not None:
             error = request.routing_exception.get_response(environ)
             response = Response(status=error.status_code, headers=error.headers)

@@ -572,7 +572,8 @@ def and_more(entries: Collection[object]) -> str:
 
 
 _NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect from"
+    "serve the page from an origin of its own (a file: with 'python -m http.server'), with another"
+    " Referrer-Policy; if a redirect from"
     " another origin led here, respond there with this URL in JSON, for the page to fetch, or with"
     " 401 if this is a sign-in page; do not allow 'null', which every site can send"
 )

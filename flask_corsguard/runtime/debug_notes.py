@@ -14,15 +14,26 @@ from flask.sessions import SessionMixin
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import without_cookies
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import site_of
+from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import plain, to_expose, to_send_credentials
 from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
 from flask_corsguard.text import shown
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WEB = ("http", "https")
+# Values of Sec-Fetch-Site.
+_OTHER_ORIGINS = ("cross-site", "same-site")
+# Headers that pages read, beside most of those that begin with X-.
+_FOR_PAGES = frozenset({"content-disposition", "content-range", "link", "retry-after"})
+_NOT_FOR_PAGES = frozenset({
+    "x-content-type-options", "x-dns-prefetch-control", "x-download-options", "x-frame-options",
+    "x-permitted-cross-domain-policies", "x-powered-by", "x-robots-tag", "x-ua-compatible",
+    "x-xss-protection",
+})  # fmt: skip
 # The settings with the names of Flask-JWT-Extended's cookies.
 _JWT_COOKIES = (
     "JWT_ACCESS_COOKIE_NAME",
@@ -49,10 +60,10 @@ class Note(NamedTuple):
 
 
 def notes(decision: Decision, app: Flask, request: Request, response: Response) -> Iterator[Note]:
-    """What to say about a finished response, to which Flask has only the session's cookie to add.
-
-    :param decision: the decision, which allows the request.
-    """
+    """What to say about a finished response, to which Flask may still add the session's cookie."""
+    if decision.outcome is not Outcome.ALLOWED:
+        yield from _without_permission(decision, request, response)
+        return
     policy = decision.policy
     # Browsers without Sec-Fetch-Mode send Origin only with fetch() and with forms.
     is_fetch = request.headers.get("Sec-Fetch-Mode", "cors") == "cors"
@@ -69,24 +80,61 @@ def notes(decision: Decision, app: Flask, request: Request, response: Response) 
         yield from _not_sent_back(policy, app, request, response, page, server)
 
 
+def _without_permission(decision: Decision, request: Request, response: Response) -> Iterator[Note]:
+    """What to say where the guard has nothing to decide about a page's request."""
+    sent = request.headers
+    is_fetch = (
+        sent.get("Sec-Fetch-Dest") == "empty" and sent.get("Sec-Fetch-Site") in _OTHER_ORIGINS
+    )
+    if not is_fetch:
+        return
+    if decision.outcome is Outcome.EXEMPT and decision.in_front == "" and not decision.overridden:
+        if sent.get("Sec-Fetch-Mode") == "cors" and ALLOW_ORIGIN not in response.headers:
+            text = (
+                f"{_asked(request)} is marked cors_exempt, so it has no CORS headers, and the page"
+                ' cannot read it. To let every site read it, write @cors(origins="*",'
+                " allow_credentials=False) instead"
+            )
+            yield Note("exempt views that a page asks", decision.endpoint, text)
+    elif sent.get("Sec-Fetch-Mode") == "no-cors" and request.method == "GET":
+        text = (
+            f'the page that asks for {_asked(request)} uses mode: "no-cors", so it can never read'
+            " the response. Take mode out of its fetch()"
+        )
+        yield Note("requests without CORS", decision.endpoint, text)
+
+
 def _not_exposed(decision: Decision, policy: Policy, response: Response) -> Iterator[Note]:
     exposed = {name.lower() for name in policy.expose_headers}
-    if "*" in exposed or policy.allow_headers == "*":
+    if "*" in exposed:
         return
     readable = exposed | SAFELISTED_RESPONSE_HEADERS
+    misplaced = {name.lower() for name in policy.allow_headers}
     names = [
         name
-        for name in policy.allow_headers
-        if name in response.headers and name.lower() not in readable
+        for name in dict.fromkeys(response.headers.keys())
+        if name.lower() not in readable
+        and (name.lower() in misplaced or _is_for_pages(name, response))
     ]
     if names:
         them = "it" if len(names) == 1 else "them"
         place = f"endpoint {decision.endpoint}" if decision.endpoint else "a URL without a route"
+        lists = ""
+        if misplaced.issuperset(name.lower() for name in names):
+            lists = f" allow_headers lists {them}, but that is for request headers."
         text = (
-            f"{place} sends {' and '.join(names)}. allow_headers lists {them}, but that is for"
-            f" request headers. To let pages read {them}: {to_expose(decision, names)}"
+            f"{place} sends {' and '.join(names)}, which JavaScript at another origin cannot read."
+            f"{lists} To let pages read {them}: {to_expose(decision, names)}"
         )
-        yield Note("headers that are not exposed", decision.endpoint, text)
+        yield Note("headers that are not exposed", (decision.policy_source, *names), text)
+
+
+def _is_for_pages(name: str, response: Response) -> bool:
+    """Whether an app probably sends a header for the page to read."""
+    lower = name.lower()
+    if lower == "location":
+        return response.status_code not in _REDIRECTS
+    return lower in _FOR_PAGES or (lower.startswith("x-") and lower not in _NOT_FOR_PAGES)
 
 
 def _without_credentials(
@@ -124,11 +172,14 @@ def _redirected(
     from_page = f"{_asked(request)} from {shown(decision.origin or '')}"
     # Behind a proxy, what the browser called. Anybody can send this: it changes one sentence.
     forwarded = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
+    # Without the header, trusting it would let everybody choose the host.
+    x_host = ", x_host=1" if "X-Forwarded-Host" in request.headers else ""
     is_same_host = target._replace(scheme=server.scheme) == server
     if is_same_host and "://" in location and (server.scheme, forwarded) == ("http", "https"):
         text = (
             f"{from_page} is redirected to {target}, although X-Forwarded-Proto says that the page"
-            " called https. Write app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)"
+            f" called https. Write app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1{x_host}), from"
+            " werkzeug.middleware.proxy_fix"
         )
     elif target == server:
         if not _is_to_sign_in(app, request, url):

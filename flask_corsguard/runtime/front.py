@@ -123,7 +123,7 @@ class Front:
     def response(self, record: FrontRecord) -> Response | None:
         """The guard's own response, or None if the request may pass."""
         decision = record.decision
-        response = own_response(decision, record.request, debug=self.state.app.debug)
+        response = own_response(decision, record.request, self.state.app)
         if response is not None:
             write_decision(decision, response.headers)
         return response

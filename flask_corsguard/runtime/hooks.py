@@ -121,7 +121,7 @@ class Hooks:
                 if in_force.report_only is not None:
                     state.report(in_force.report_only, request)
             if blocked or preflight:
-                return own_response(decision, request, debug=state.app.debug)
+                return own_response(decision, request, state.app)
             return None
 
         return before_request
@@ -300,7 +300,7 @@ class Hooks:
         decision: Decision | None = getattr(current, DECISION, None)
         # Whatever fails here, the response is sent.
         with contextlib.suppress(Exception):
-            if decision is not None and decision.outcome is Outcome.ALLOWED:
+            if decision is not None:
                 from flask_corsguard.runtime.debug_notes import notes
 
                 for note in notes(decision, self._state.app, current, response):

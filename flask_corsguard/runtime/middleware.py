@@ -32,7 +32,7 @@ def finished_response(
     None if the app, or a function of ``run_first``, responds."""
     if record.ended_first:
         return None
-    response = own_response(decision, request, debug=state.app.debug)
+    response = own_response(decision, request, state.app)
     if response is not None:
         write_decision(decision, response.headers)
     return response

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from flask import Request, Response
+from flask.app import Flask
 from werkzeug.datastructures import Headers
 
 from flask_corsguard.protocol.decision import Decision
@@ -78,14 +79,14 @@ _BRIEF = {
 }
 
 
-def own_response(decision: Decision, request: Request, *, debug: bool) -> Response | None:
+def own_response(decision: Decision, request: Request, app: Flask | None) -> Response | None:
     """The guard's own response to a preflight or a refused request, without the decision's headers;
     None if the app responds.
 
-    :param debug: whether a refusal may show the policy.
+    :param app: the app, for a refusal that shows the policy in debug mode.
     """
     if decision.blocked:
-        return _refusal(decision, request, debug)
+        return _refusal(decision, request, app)
     policy = decision.policy
     if not decision.preflight or policy is None or not policy.compiled.answers_preflight:
         return None
@@ -96,14 +97,24 @@ def own_response(decision: Decision, request: Request, *, debug: bool) -> Respon
     reason = decision.reason
     if reason is None:
         return None  # the preflight of one of the app's own pages
-    body = _problem(_PREFLIGHT_REFUSED, reason, decision.explain()) if debug else _BRIEF[reason]
+    explained = _explained(decision, app)
+    body = _problem(_PREFLIGHT_REFUSED, reason, explained) if explained else _BRIEF[reason]
     return Response(body, 403, mimetype="application/problem+json")
 
 
-def _refusal(decision: Decision, request: Request, debug: bool) -> Response:
+def _explained(decision: Decision, app: Flask | None) -> str:
+    """What the decision says, in debug mode; otherwise ""."""
+    if app is None or not app.debug:
+        return ""
+    from flask_corsguard.routing.mark_checks import noting_hidden_mark
+
+    return noting_hidden_mark(app, decision).explain()
+
+
+def _refusal(decision: Decision, request: Request, app: Flask | None) -> Response:
     """A problem document, or a page if the client prefers one."""
     assert decision.reason is not None
-    detail = decision.explain() if debug else _REFUSED_DETAIL
+    detail = _explained(decision, app) or _REFUSED_DETAIL
     if _prefers_html(request):
         lines = html.escape(detail).replace("\n", "<br>")
         page = _PAGE.format(title=_REFUSED, detail=lines, code=decision.reason.name)

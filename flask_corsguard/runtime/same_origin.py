@@ -128,10 +128,7 @@ def _if_it_is_own(environ: dict[str, Any]) -> str:
     what = f"{text} is this app itself" if is_origin else "that is wrong"
     listed = f'["{text}"]' if is_origin else "[...]"
     before: dict[str, Any] | None = environ.get("werkzeug.proxy_fix.orig")
-    fix = (
-        "have the proxy send Host and X-Forwarded-Proto and use ProxyFix(app.wsgi_app, x_proto=1,"
-        " x_host=1)"
-    )
+    fix = "have the proxy send Host and X-Forwarded-Proto and use ProxyFix(app.wsgi_app, x_proto=1)"
     if before is not None and "HTTP_X_FORWARDED_HOST" not in environ:
         fix = "have the proxy send Host or X-Forwarded-Host: ProxyFix is there, but gets neither"
     elif before is not None and before.get("HTTP_HOST") == environ.get("HTTP_HOST"):

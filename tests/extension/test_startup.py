@@ -58,8 +58,8 @@ NOT_AN_APP = {
     "a name": ("shop", "Give the app itself: CorsGuard(app, ...), where app = Flask(__name__)"),
     "a blueprint": (
         Blueprint("api", __name__),
-        "Write CorsGuard(app) once, and before the blueprint is registered"
-        " cors(origins=['https://app.example.com'])(api)",
+        "Write CorsGuard(app) once. For the blueprint, write, before it is registered,"
+        " cors(origins=['https://app.example.com'])(api), and import cors from flask_corsguard",
     ),
     "what holds an app": (
         _Outer(Flask("shop")),
@@ -101,7 +101,9 @@ def test_a_blueprint_with_a_policy(name, policy, fields, written):
     """The mark to write has the policy that was given."""
     with pytest.raises(CorsGuardError) as caught:
         CorsGuard(Blueprint(name, __name__), policy, **fields)
-    assert str(caught.value).endswith(f"before the blueprint is registered {written}")
+    assert str(caught.value).endswith(
+        f"before it is registered, {written}, and import cors from flask_corsguard"
+    )
 
 
 def test_init_app_of_nothing():

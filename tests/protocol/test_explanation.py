@@ -40,7 +40,8 @@ def test_the_whole_text() -> None:
 
 
 NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect from"
+    "serve the page from an origin of its own (a file: with 'python -m http.server'), with another"
+    " Referrer-Policy; if a redirect from"
     " another origin led here, respond there with this URL in JSON, for the page to fetch, or with"
     " 401 if this is a sign-in page; do not allow 'null', which every site can send; mark a view"
     ' that everybody may read without credentials with @cors(origins="*")'

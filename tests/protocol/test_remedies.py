@@ -336,7 +336,8 @@ def test_enforce_is_given_up_for_one_view_alone(
 # Where no value helps
 
 NOT_NULL = (
-    "serve the page from an origin of its own, with another Referrer-Policy; if a redirect from"
+    "serve the page from an origin of its own (a file: with 'python -m http.server'), with another"
+    " Referrer-Policy; if a redirect from"
     " another origin led here, respond there with this URL in JSON, for the page to fetch, or with"
     " 401 if this is a sign-in page; do not allow 'null', which every site can send"
 )

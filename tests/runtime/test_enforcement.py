@@ -307,8 +307,7 @@ def test_what_is_said_of_a_port(app, http, log_lines, origin, host, is_port):
 
 PAGE_IS_OWN = f'(if {EVIL} is this app itself, write CorsGuard(app, self_origins=["{EVIL}"])'
 SEND_AND_FIX = (
-    ", or have the proxy send Host and X-Forwarded-Proto and use ProxyFix(app.wsgi_app, x_proto=1,"
-    " x_host=1)"
+    ", or have the proxy send Host and X-Forwarded-Proto and use ProxyFix(app.wsgi_app, x_proto=1)"
 )
 OWN_IN_DOUBT = {
     "no ProxyFix": (EVIL, None, {}, f"{PAGE_IS_OWN}{SEND_AND_FIX})."),
