@@ -6,6 +6,7 @@
 import ast
 import contextlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeGuard, cast
@@ -292,8 +293,27 @@ def read_settings(config: Mapping[str, Any], arguments: Arguments) -> Settings:
     problems: list[Problem] = []
     settings = combined(read_config(config, arguments, problems), Configured(), problems)
     if problems:
-        raise PolicyError(problems)
+        raise PolicyError(map(_for_variable, problems))
     return settings
+
+
+def _for_variable(problem: Problem) -> Problem:
+    """A problem with a key that an environment variable sets, with the value to set that to."""
+    variable = f"FLASK_{problem.where}"
+    if variable not in os.environ or problem.suggestion is None:
+        return problem
+    try:
+        value: object = ast.literal_eval(problem.suggestion)
+    except (SyntaxError, ValueError):
+        return problem
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    texts = [entry for entry in entries if isinstance(entry, str) and "," not in entry]
+    if len(texts) < len(entries):
+        return problem
+    # Only a list is the whole value.
+    write = f"{variable}={','.join(texts)}" if isinstance(value, list) else texts[0]
+    message = problem.message.replace(f"Write {problem.suggestion}", f"Write {write}")
+    return problem._replace(message=message)
 
 
 def read_config(

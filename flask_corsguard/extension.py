@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, Unpack, cast
 
-from flask import Blueprint, current_app, request_started
+from flask import Blueprint, current_app, has_request_context, request, request_started
 from flask.app import Flask
 from werkzeug.local import LocalProxy
 from werkzeug.utils import import_string
@@ -125,6 +125,7 @@ class CorsGuard(NoFunction):
         self._first: list[Callable[[], Any]] = []
         # Weak, so that the app can be forgotten.
         self._app: Callable[[], Flask | None] = lambda: None
+        request_started.disconnect(_look_for_any_guard)
         if app is None:
             request_started.connect(self._look_for_guard)
         else:
@@ -156,6 +157,12 @@ class CorsGuard(NoFunction):
             raise CorsGuardError(
                 f"{location}: CorsGuard takes a Flask app, not {text_of(app)}. {hint}"
             )
+        state = app.extensions.get(EXTENSION_KEY)
+        if isinstance(state, AppState) and state.marks is self._marks:
+            raise CorsGuardError(
+                f"{location}: {app!r} already has a guard, this one: CorsGuard(app) calls"
+                " init_app() itself. Leave this call out."
+            )
         if EXTENSION_KEY in app.extensions:
             raise CorsGuardError(
                 f"{location}: {app!r} already has a guard. Call init_app() once, and set other"
@@ -186,7 +193,9 @@ class CorsGuard(NoFunction):
         if EXTENSION_KEY not in app.extensions:
             logger.error(
                 "%r has no guard: the CorsGuard made at %s was given no app, so no page of another"
-                " origin may read a response. Add guard.init_app(app) to the app factory.",
+                " origin may read a response. Call guard.init_app(app) directly below app ="
+                " Flask(...), in the app factory if there is one, and not below if __name__ =="
+                " '__main__', which 'flask run' does not run.",
                 app,
                 self._arguments.location,
             )
@@ -546,6 +555,8 @@ class CorsGuard(NoFunction):
 
         def __getattr__(self, name: str) -> Never:
             hint = f" Write {_DECORATORS[name]}" if name in _DECORATORS else ""
+            if not hint and hasattr(Flask, name):
+                hint = " That is the app's. Write guard = CorsGuard(app, ...), and keep app"
             message = f"'CorsGuard' object has no attribute {name!r}.{hint}"
             raise AttributeError(message.removesuffix("."), name=name, obj=self)
 
@@ -606,6 +617,23 @@ def _written(unnamed: Iterable[object], fields: Mapping[str, object]) -> str:
         fields_meant(value) or f"policy={text_of(value)}" for value in unnamed if value is not None
     ]
     return ", ".join([*policies, *named]) or "origins=[...]"
+
+
+def _look_for_any_guard(app: Flask, **_: object) -> None:
+    """In debug mode, log at the first request of a page that no guard was made for any app."""
+    origin = request.headers.get("Origin", "") if app.debug and has_request_context() else ""
+    # Marks without a guard have a line of their own.
+    if origin and origin.rpartition("//")[2] != request.host and not any(all_marked()):
+        request_started.disconnect(_look_for_any_guard)
+        logger.error(
+            "%r has no guard: CorsGuard is imported, but no CorsGuard(app, ...) has run. Write it"
+            " directly below app = Flask(...), not below if __name__ == '__main__', which 'flask"
+            " run' does not run.",
+            app,
+        )
+
+
+request_started.connect(_look_for_any_guard)
 
 
 def _instead_of(thing: object, given: Arguments) -> str:

@@ -21,6 +21,7 @@ from flask_corsguard.lock import Lock
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.headers import is_forbidden_request_header, is_token
 from flask_corsguard.protocol.lists import source_name
+from flask_corsguard.protocol.origins import parse_origin
 from flask_corsguard.protocol.reasons import Outcome, Reason
 from flask_corsguard.text import called_by, described, name_of, on_one_line, shown
 
@@ -234,6 +235,7 @@ class GuardLog:
         self._failures = RateLimit()
         self._warned: set[str | None] = set()
         self._said: dict[str, set[Hashable]] = {}
+        self._was_debug = app.debug
         _at_exit.add(self)
 
     @property
@@ -296,6 +298,14 @@ class GuardLog:
             if unused := without_effect(decision):
                 line += f". Ignored: {unused}"
             line = ". ".join([line, *advice(decision)])
+            origin = parse_origin(decision.origin or "")
+            if not self._was_debug and origin is not None and origin.is_loopback:
+                self.once(
+                    "late debug mode",
+                    None,
+                    "app.debug was still False when CorsGuard(app) was called: app.run(debug=True)"
+                    " sets it later. If your origins depend on it, start with 'flask run --debug'",
+                )
         # One template for each reason, for tools that group lines by it.
         assert decision.reason is not None
         before, name, after = line.partition(decision.reason.name)

@@ -60,7 +60,7 @@ _JSON_HINTS = {
     r"^\s*\w+\s*=": "For TOML, the file's name must end with .toml.",
 }
 # What to write in Python, in the message of a problem.
-_PYTHON_BOOL = re.compile(r"\b(True|False) \(FLASK_\w+=\w+ in the environment\)")
+_PYTHON_BOOL = re.compile(r"\b(True|False) \(FLASK_\w+=\w+ in the environment[^)]*\)")
 _PYTHON_FIELD = re.compile(r"\b(\w+)=(True|False)\b")
 _PYTHON_POLICY = re.compile(r'CorsGuard\(app, policies=\{("[^"]+"): Policy\(\.\.\.\)\}\)')
 _BARE_KEY = re.compile(r'"[A-Za-z0-9_-]+"')

@@ -289,7 +289,8 @@ def _of_flask_cors(config: Mapping[str, Any]) -> Iterator[_Unused]:
             yield name, config[key], f"{key} in app.config ({ours})"
         else:
             value = _parsed(os.environ.get(variables[key], ""))
-            yield name, value, f"{variables[key]} in the environment ({ours})"
+            rename = f"rename it to {_FLASK}{_our_key(key, name)}"
+            yield name, value, f"{variables[key]} in the environment ({rename})"
 
 
 def _our_key(key: str, name: str) -> str:
@@ -320,7 +321,7 @@ def _value_meant(key: str) -> str:
 
 
 def _unless_reconfigured(name: str) -> str:
-    return f"; or call guard.reconfigure({name}=...) instead" if name in FIELDS else ""
+    return f"; or call guard.reconfigure({name}=..., app=app) instead" if name in FIELDS else ""
 
 
 def unknown_key(

@@ -44,8 +44,8 @@ _MOST_ORIGINS = 2
 _MOST_METHODS = 7
 _MOST_CHARACTERS = 60
 _NO_ORIGINS = (
-    "neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins (Flask drops keys that"
-    " are not in capitals)"
+    "neither CorsGuard(...) nor CORSGUARD_ORIGINS in app.config sets origins (from a"
+    " file, Flask reads only whole keys in capitals at the top level)"
 )
 # The most characters of a requested header's name in the log.
 _LONGEST_IN_LOG = 60

@@ -580,9 +580,10 @@ def read_bool(field: str, value: object, problems: Problems) -> bool:
     guess = words.get(text_of(value).strip("'\" ").lower())
     message = f"{text_of(value)} is not a bool. Give True or False."
     if guess:
-        kind = f"a {type(value).__name__}, not a bool"
+        kind = f"of type {type(value).__name__}, not bool"
         message = f"{text_of(value)} is {kind}. Write {guess}"
-        message += f" (FLASK_CORSGUARD_{field.upper()}={guess.lower()} in the environment)."
+        message += f" (FLASK_CORSGUARD_{field.upper()}={guess.lower()} in the environment"
+        message += ", os.environ[...] == 'true' in code)." if isinstance(value, str) else ")."
     problems.append(Problem("bool_expected", field, value, message, guess))
     return False
 

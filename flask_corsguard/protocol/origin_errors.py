@@ -63,6 +63,7 @@ _WILDCARDS = (
     "a wildcard can stand only for whole sub-domains (https://*.example.com), for part of the first"
     " label (https://pr-*.example.com) or for the port (http://localhost:*)"
 )
+_SERVE_FILES = "; serve them over http instead, with 'python -m http.server'"
 # No more origins are listed for a choice or a range of ports.
 _MOST_LISTED = 20
 # With more wildcards in one label, a pattern would be slow.
@@ -128,7 +129,7 @@ def _mistyped(text: str, bare: str) -> Diagnosis | None:
         problem = ("origin_invalid", "its name is there again")
         meant = _NAMED.sub("", text).strip(_QUOTES)
     elif _COMMENT.search(text):
-        problem = ("origin_fragment", "a value has no comment")
+        problem = ("origin_fragment", "the comment is part of the value")
         meant = _COMMENT.sub("", text)
     elif _SCHEME_TWICE.match(text):
         problem = ("origin_scheme", "the scheme is there twice")
@@ -330,6 +331,7 @@ def _problems(text: str) -> Iterator[tuple[str, str]]:
     if scheme.lower() in OPAQUE_SCHEMES:
         sentence = (
             f"in browsers, pages loaded from {scheme}: send the origin 'null', never this one"
+            f"{_SERVE_FILES * (scheme.lower() == 'file')}"
         )
         yield "origin_scheme", sentence
         return

@@ -61,6 +61,8 @@ class Note(NamedTuple):
 
 def notes(decision: Decision, app: Flask, request: Request, response: Response) -> Iterator[Note]:
     """What to say about a finished response, to which Flask may still add the session's cookie."""
+    if decision.outcome is Outcome.REJECTED:
+        yield from _of_the_app_itself(decision, request)
     if decision.outcome is not Outcome.ALLOWED:
         yield from _without_permission(decision, request, response)
         return
@@ -78,6 +80,18 @@ def notes(decision: Decision, app: Flask, request: Request, response: Response) 
         yield from _redirected(decision, app, request, response, server)
     if server is not None and page is not None and policy.allow_credentials:
         yield from _not_sent_back(policy, app, request, response, page, server)
+
+
+def _of_the_app_itself(decision: Decision, request: Request) -> Iterator[Note]:
+    """That a policy lists the app's own address, as if origins were those of servers."""
+    server = parse_origin(f"{request.scheme}://{request.host}")
+    policy = decision.policy
+    if policy is not None and policy.origins != "*" and str(server) in policy.origins:
+        text = (
+            f"'{server}' in origins is the app's own address, which needs no entry: list the"
+            " origins of the pages"
+        )
+        yield Note("the app's own origin", decision.policy_source, text)
 
 
 def _without_permission(decision: Decision, request: Request, response: Response) -> Iterator[Note]:

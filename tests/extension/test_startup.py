@@ -398,7 +398,7 @@ def test_a_key_that_is_set_after_it_was_read(app, change, ask):
     assert problem.message == (
         "it was set after init_app() had read app.config, so it has no effect. Set it before"
         " CorsGuard(app), or before guard.init_app(app), in tests too; or call"
-        " guard.reconfigure(enforce=...) instead."
+        " guard.reconfigure(enforce=..., app=app) instead."
     )
 
 
@@ -626,7 +626,7 @@ IN_VAIN = {
     ),
     "a variable with an underscore": (
         {}, {}, {"CORS_GUARD_ORIGINS": SHOP},
-        "CORS_GUARD_ORIGINS in the environment (the guard reads CORSGUARD_ORIGINS in app.config)",
+        "CORS_GUARD_ORIGINS in the environment (rename it to FLASK_CORSGUARD_ORIGINS)",
     ),
     "its other key": (
         {}, {"CORS_RESOURCES": {"/api/*": {"origins": SHOP}}}, {},
@@ -634,7 +634,7 @@ IN_VAIN = {
     ),
     "its variable": (
         {}, {}, {"FLASK_CORS_ORIGINS": SHOP},
-        "FLASK_CORS_ORIGINS in the environment (the guard reads CORSGUARD_ORIGINS in app.config)",
+        "FLASK_CORS_ORIGINS in the environment (rename it to FLASK_CORSGUARD_ORIGINS)",
     ),
     "a key beside an argument": (
         {"origins": []}, {"CORSGUARD_ORIGINS": SHOP}, {},
@@ -1309,3 +1309,28 @@ def test_every_problem_of_every_route_at_once(app):
         "credentials_any_origin",
         "unknown_endpoint",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "write"),
+    [
+        ("'https://a.example'", "Write https://a.example."),
+        ("['https://a.example', 'https://b.example']",
+         "Write FLASK_CORSGUARD_ORIGINS=https://a.example,https://b.example."),
+        ("https://a.example/", "Write https://a.example."),
+    ],
+)  # fmt: skip
+def test_what_to_write_into_a_variable(app, monkeypatch, value, write):
+    """Not with quotes, which a shell, docker and .env files treat each in another way."""
+    monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", value)
+    app.config.from_prefixed_env()
+    with pytest.raises(PolicyError) as caught:
+        CorsGuard(app)
+    assert write in str(caught.value)
+
+
+def test_what_is_the_apps(app):
+    with pytest.raises(
+        AttributeError, match=r"That is the app's\. Write guard = CorsGuard\(app, ..."
+    ):
+        CorsGuard(app).get("/")

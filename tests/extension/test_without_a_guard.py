@@ -5,6 +5,7 @@ from flask import Blueprint, Flask, request_started
 
 from flask_corsguard import CorsGuard, cors, cors_exempt
 from flask_corsguard.compat import cross_origin
+from flask_corsguard.extension import _look_for_any_guard
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,31 @@ def test_one_line(set_up, words, log_lines):
     if words:
         assert lines[0].startswith("<Flask 'shop'> has no guard")
         assert words.format(here="tests/extension/test_without_a_guard.py") in lines[0]
-        assert "Add " in lines[0]
+        assert "Add " in lines[0] or "Call " in lines[0]
         assert "guard.init_app(app)" in lines[0]
     # From then on, a request costs nothing.
     assert not any(request_started.has_receivers_for(each) for each in (app, Flask("other")))
+
+
+@pytest.mark.parametrize(
+    ("set_up", "origin", "debug", "is_said"),
+    [
+        (lambda app: None, "https://a.example", True, True),
+        (lambda app: None, "http://localhost", True, False),
+        (lambda app: None, None, True, False),
+        (lambda app: None, "https://a.example", False, False),
+        (lambda app: CorsGuard(app), "https://a.example", True, False),
+        (lambda app: CorsGuard(), "https://a.example", True, False),
+    ],
+    ids=["none", "an own page", "no page", "not debug", "a guard", "a guard without an app"],
+)
+def test_no_guard_at_all(set_up, origin, debug, is_said, log_lines):
+    """As with CorsGuard(app) below ``if __name__ == "__main__"``, which ``flask run`` ignores."""
+    request_started.connect(_look_for_any_guard)
+    app = Flask("shop")
+    app.debug = debug
+    set_up(app)
+    for _ in range(2):
+        app.test_client().get("/", headers={"Origin": origin} if origin else {})
+    words = "has no guard: CorsGuard is imported, but no CorsGuard(app, ...) has run. Write it"
+    assert [words in line for line in log_lines() if "no CorsGuard" in line] == [True] * is_said

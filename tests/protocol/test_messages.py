@@ -109,7 +109,8 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
       " asks: leave that to the server or a proxy. [origin_no_scheme]"]),
     ({"origins": "file://"},
      ["origins: 'file://': in browsers, pages loaded from file: send the origin 'null', never this"
-      ' one. If a native program sends exactly that, list it in raw_origins=["file://"].'
+      " one; serve them over http instead, with 'python -m http.server'."
+      ' If a native program sends exactly that, list it in raw_origins=["file://"].'
       " [origin_scheme]"]),
     ({"origins": "wss://host:443"},
      ["origins: 'wss://host:443': browsers leave out :443, the default port of wss. Write"
@@ -328,12 +329,14 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
      ["expose_headers: '*' must be the only item: it makes the other names meaningless."
       " Write '*' for all, or [\"X-A\"] for only these. [wildcard_not_alone]"]),
     ({"allow_credentials": "yes"},
-     ["allow_credentials: 'yes' is a str, not a bool. Write True"
-      " (FLASK_CORSGUARD_ALLOW_CREDENTIALS=true in the environment)."
+     ["allow_credentials: 'yes' is of type str, not bool. Write True"
+      " (FLASK_CORSGUARD_ALLOW_CREDENTIALS=true in the environment, os.environ[...] == 'true' in"
+      " code)."
       " [bool_expected]"]),
     ({"allow_credentials": "include"},
-     ["allow_credentials: 'include' is a str, not a bool. Write True"
-      " (FLASK_CORSGUARD_ALLOW_CREDENTIALS=true in the environment)."
+     ["allow_credentials: 'include' is of type str, not bool. Write True"
+      " (FLASK_CORSGUARD_ALLOW_CREDENTIALS=true in the environment, os.environ[...] == 'true' in"
+      " code)."
       " [bool_expected]"]),
     ({"allow_credentials": "maybe"},
      ["allow_credentials: 'maybe' is not a bool. Give True or False. [bool_expected]"]),

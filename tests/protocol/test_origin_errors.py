@@ -237,7 +237,9 @@ SENTENCES: list[tuple[str, str]] = [
     ("HTTPS://a.com", "browsers send origins in lower case, so this would never match"),
     ("https://A.com", "browsers send origins in lower case, so this would never match"),
     ("ht_tps://a.com", "'ht_tps' is not a scheme"),
-    ("file://a", "in browsers, pages loaded from file: send the origin 'null', never this one"),
+    ("file://a",
+     "in browsers, pages loaded from file: send the origin 'null', never this one; serve them over"
+     " http instead, with 'python -m http.server'"),
     ("https://a.com/", "an origin has no trailing slash"),
     ("https://a.com/path", "an origin has no path: CORS is decided for whole origins"),
     ("https://a.com?x", "an origin has no query"),

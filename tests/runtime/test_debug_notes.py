@@ -114,6 +114,17 @@ def test_headers_that_pages_probably_read(api, log_lines, headers, named):
     assert "allow_headers" not in line
 
 
+@pytest.mark.parametrize("server", ["http://localhost:5000", API])
+def test_the_apps_own_address_among_the_origins(app, log_lines, server):
+    CorsGuard(app, origins=[API])
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.debug = True
+    for _ in range(2):
+        ask(app, "/", server=server)
+    words = f"'{API}' in origins is the app's own address, which needs no entry: list the origins"
+    assert sum(line.startswith(words) for line in log_lines()) == (server == API)
+
+
 FROM_PAGE = {"Sec_Fetch_Dest": "empty", "Sec_Fetch_Site": "cross-site"}
 
 

@@ -140,9 +140,7 @@ def test_a_policy_for_which_nothing_sets_origins(site, http, log_lines, argument
     CorsGuard(site, policies={"one": {"origins": SHOP}}, **arguments)
     http.send(site, "/", PARTNER)
     (line,) = log_lines()
-    end = (
-        "CORSGUARD_ORIGINS in app.config sets origins (Flask drops keys that are not in capitals)."
-    )
+    end = " (from a file, Flask reads only whole keys in capitals at the top level)."
     assert line.endswith(end) == is_said
 
 
@@ -1056,3 +1054,14 @@ def test_counts_at_the_end_of_a_process(code, counts):
     assert [int(count) for _, count in found] == counts
     assert len({pid for pid, _ in found}) == len(counts)
     assert written.stdout.count("left out") == len(counts)
+
+
+def test_debug_mode_that_comes_too_late(app, http, log_lines):
+    """As by ``app.run(debug=True)``: what the code chose by ``app.debug`` is production's."""
+    CorsGuard(app, origins=SHOP)
+    app.add_url_rule("/", "index", lambda: "ok")
+    app.debug = True
+    for origin in (PARTNER, "http://localhost:5173", "http://localhost:5174"):
+        http.send(app, "/", origin)
+    late = "app.debug was still False when CorsGuard(app) was called: app.run(debug=True) sets it"
+    assert [line.startswith(late) for line in log_lines() if "app.debug" in line] == [True]
