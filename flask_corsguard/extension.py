@@ -621,10 +621,12 @@ def _written(unnamed: Iterable[object], fields: Mapping[str, object]) -> str:
 
 def _look_for_any_guard(app: Flask, **_: object) -> None:
     """In debug mode, log at the first request of a page that no guard was made for any app."""
-    origin = request.headers.get("Origin", "") if app.debug and has_request_context() else ""
-    # Marks without a guard have a line of their own.
-    if origin and origin.rpartition("//")[2] != request.host and not any(all_marked()):
+    origin = request.headers.get("Origin", "") if has_request_context() else ""
+    is_foreign = origin and origin.rpartition("//")[2] != request.host
+    if is_foreign or not app.debug:
         request_started.disconnect(_look_for_any_guard)
+    # Marks without a guard have a line of their own.
+    if is_foreign and app.debug and not any(all_marked()):
         logger.error(
             "%r has no guard: CorsGuard is imported, but no CorsGuard(app, ...) has run. Write it"
             " directly below app = Flask(...), not below if __name__ == '__main__', which 'flask"

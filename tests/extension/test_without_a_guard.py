@@ -11,6 +11,7 @@ from flask_corsguard.extension import _look_for_any_guard
 @pytest.fixture(autouse=True)
 def nobody_listens():
     """Tests before this one may have left marks of apps that were asked for nothing."""
+    request_started.disconnect(_look_for_any_guard)
     before = dict(request_started.receivers)
     request_started.receivers.clear()
     yield
