@@ -657,10 +657,10 @@ def half_of_it_is_written(folder: Path, log: list[str]) -> Iterator[None]:
         with open(followed.path, "w", encoding="utf-8") as file:
             file.write(whole[:14])
             file.flush()
-            time.sleep(0.5)
+            time.sleep(0.2)
             file.write(whole[14:300])
             file.flush()
-            time.sleep(0.4)
+            time.sleep(0.2)
             file.write(whole[300:])
 
     def watch() -> None:
