@@ -298,18 +298,19 @@ class GuardLog:
             if unused := without_effect(decision):
                 line += f". Ignored: {unused}"
             line = ". ".join([line, *advice(decision)])
-            origin = parse_origin(decision.origin or "")
-            if not self._was_debug and origin is not None and origin.is_loopback:
-                self.once(
-                    "late debug mode",
-                    None,
-                    "app.debug was still False when CorsGuard(app) was called: app.run(debug=True)"
-                    " sets it later. If your origins depend on it, start with 'flask run --debug'",
-                )
         # One template for each reason, for tools that group lines by it.
         assert decision.reason is not None
         before, name, after = line.partition(decision.reason.name)
         self._write(logging.WARNING, f"%s{name}%s.", before, after)
+        origin = parse_origin(decision.origin or "")
+        is_late = self._app.debug and not self._was_debug
+        if is_late and origin is not None and origin.is_loopback:
+            self.once(
+                "late debug mode",
+                None,
+                "app.debug was still False when CorsGuard(app) was called: app.run(debug=True)"
+                " sets it later. If your origins depend on it, start with 'flask run --debug'",
+            )
 
     def failure(self, what: str, error: BaseException, change: str = "") -> None:
         """Write that some of the app's code failed when the guard called it.
