@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -563,7 +564,7 @@ class CorsGuard(NoFunction):
         def __call__(self, *_: object, **__: object) -> Never:
             """:raises CorsGuardError: always."""
             raise CorsGuardError(
-                f"{call_site()}: this is the guard, which is no decorator. Call it guard, and"
+                f"{call_site()}: this is the guard, which is not a decorator. Call it guard, and"
                 " import the decorator: from flask_corsguard import cors"
             )
 
@@ -621,10 +622,13 @@ def _written(unnamed: Iterable[object], fields: Mapping[str, object]) -> str:
 
 def _look_for_any_guard(app: Flask, **_: object) -> None:
     """In debug mode, log at the first request of a page that no guard was made for any app."""
-    origin = request.headers.get("Origin", "") if has_request_context() else ""
-    is_foreign = origin and origin.rpartition("//")[2] != request.host
+    # Not request.host, which raises an exception for a host that is not trusted.
+    sent = request.environ if has_request_context() else {}
+    origin: str = sent.get("HTTP_ORIGIN", "")
+    is_foreign = origin and origin.rpartition("//")[2] != sent.get("HTTP_HOST")
     if is_foreign or not app.debug:
-        request_started.disconnect(_look_for_any_guard)
+        with contextlib.suppress(RuntimeError):  # from Blinker, if another thread connects
+            request_started.disconnect(_look_for_any_guard)
     # Marks without a guard have a line of their own.
     if is_foreign and app.debug and not any(all_marked()):
         logger.error(

@@ -267,6 +267,8 @@ class Reading:
 
 def _names_in_env_file() -> list[str]:
     """The variables of a .env file in the working directory, as far as it can be read."""
+    if not os.path.isfile(".env"):
+        return []  # reading a named pipe could block
     try:
         with open(".env", encoding="utf-8", errors="replace") as file:
             text = file.read(_LONGEST_ENV_FILE)

@@ -7,7 +7,7 @@ import re
 import sysconfig
 from collections.abc import Container, Iterable, Iterator
 from itertools import chain, islice
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, cast
 
 from flask import Blueprint
@@ -16,7 +16,7 @@ from werkzeug.local import LocalProxy
 
 from flask_corsguard.errors import is_shutdown
 from flask_corsguard.known_fronts import is_from, is_ours
-from flask_corsguard.routing.closures import MOST_PARTS, cells_of, contents, walk
+from flask_corsguard.routing.closures import MOST_PARTS, cells_of, codes_of, contents, walk
 
 _LONGEST_NAME = 60
 # How many attributes in a row are followed: settings.cors.site.
@@ -70,7 +70,7 @@ def mentions(start: object, header: str, *, prefix: bool = False) -> bool:
             if name == variable or (prefix and name.startswith(variable) and name.isidentifier()):
                 return True
         elif isinstance(value, FunctionType) and any(
-            variable in code.co_names for code in _codes(value.__code__)
+            variable in code.co_names for code in codes_of(value.__code__)
         ):
             return True
     return False
@@ -84,7 +84,7 @@ def opens_websockets(start: object) -> bool:
         elif isinstance(value, type):
             found = value.__name__ in _WEBSOCKET_CLASSES and is_from(value, *_WEBSOCKET_LIBRARIES)
         elif isinstance(value, FunctionType):
-            names = {name for code in _codes(value.__code__) for name in code.co_names}
+            names = {name for code in codes_of(value.__code__) for name in code.co_names}
             found = "websocket_handshake" in names or (  # of uWSGI
                 not names.isdisjoint(_WEBSOCKET_CLASSES)
                 and any(_is_websocket_module(value, name) for name in names)
@@ -104,7 +104,7 @@ def _is_websocket_module(function: FunctionType, name: str) -> bool:
 
 
 def _read_by(function: FunctionType) -> Iterator[object]:
-    codes = list(_codes(function.__code__))
+    codes = list(codes_of(function.__code__))
     yield from chain.from_iterable(code.co_consts for code in codes)
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
@@ -117,14 +117,6 @@ def _read_by(function: FunctionType) -> Iterator[object]:
         held = (_named(value, names) for value in (*read, *cells_of(function)))
         read = list(islice(chain.from_iterable(held), MOST_PARTS))
         yield from read
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    """A function's code, and that of the functions inside it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 def _named(value: object, names: Container[str]) -> list[object]:

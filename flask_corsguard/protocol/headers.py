@@ -82,6 +82,10 @@ def vary_by(*names: str) -> str:
     return ", ".join(unique.values())
 
 
+#: https://fetch.spec.whatwg.org/#redirect-status
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+
+
 def is_token(text: str) -> bool:
     """Whether *text* is an RFC 9110 token, the grammar of method and field names."""
     return bool(text) and not text.strip(_TCHAR)

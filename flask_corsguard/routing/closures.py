@@ -65,6 +65,14 @@ def named_cells(function: FunctionType) -> Iterator[tuple[str, object]]:
             continue
 
 
+def codes_of(code: CodeType) -> Iterator[CodeType]:
+    """A function's code, and that of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes_of(constant)
+
+
 def contents(value: object) -> list[object]:
     """What an object holds, up to a limit. Reading it may fail, because it can be anything."""
     try:

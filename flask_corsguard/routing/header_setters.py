@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import NamedTuple
 
 from flask.app import Flask
 
 from flask_corsguard.protocol.headers import ALLOW_ORIGIN
-from flask_corsguard.routing.closures import location_of, made_with
+from flask_corsguard.routing.closures import codes_of, location_of, made_with
 from flask_corsguard.text import name_of
 
 _OURS = __name__.partition(".")[0]
@@ -39,15 +38,9 @@ def setter_of(app: Flask, endpoint: str | None) -> Setter | None:
 
 
 def _names_header(function: FunctionType) -> bool:
+    name = ALLOW_ORIGIN.lower()
     return any(
-        isinstance(value, str) and value.lower() == ALLOW_ORIGIN.lower()
-        for code in _codes(function.__code__)
-        for value in code.co_consts
+        name.replace("-", "_") in code.co_names  # Werkzeug's attribute of a response
+        or any(isinstance(value, str) and value.lower() == name for value in code.co_consts)
+        for code in codes_of(function.__code__)
     )
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for value in code.co_consts:
-        if isinstance(value, CodeType):
-            yield from _codes(value)

@@ -14,7 +14,7 @@ from flask.sessions import SessionMixin
 
 from flask_corsguard.protocol.decision import Decision
 from flask_corsguard.protocol.explanation import without_cookies
-from flask_corsguard.protocol.headers import ALLOW_ORIGIN
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN, REDIRECT_STATUSES
 from flask_corsguard.protocol.origins import DEFAULT_PORTS, Origin, parse_origin
 from flask_corsguard.protocol.policy import Policy
 from flask_corsguard.protocol.publicsuffix import site_of
@@ -23,7 +23,6 @@ from flask_corsguard.protocol.remedies import plain, to_expose, to_send_credenti
 from flask_corsguard.protocol.safelist import SAFELISTED_RESPONSE_HEADERS
 from flask_corsguard.text import shown
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WEB = ("http", "https")
 # Values of Sec-Fetch-Site.
 _OTHER_ORIGINS = ("cross-site", "same-site")
@@ -147,7 +146,7 @@ def _is_for_pages(name: str, response: Response) -> bool:
     """Whether an app probably sends a header for the page to read."""
     lower = name.lower()
     if lower == "location":
-        return response.status_code not in _REDIRECTS
+        return response.status_code not in REDIRECT_STATUSES
     return lower in _FOR_PAGES or (lower.startswith("x-") and lower not in _NOT_FOR_PAGES)
 
 
@@ -181,7 +180,7 @@ def _redirected(
     location = response.headers.get("Location", "")
     url = urljoin(request.url, location)
     target = _origin_of(url)
-    if response.status_code not in _REDIRECTS or target is None:
+    if response.status_code not in REDIRECT_STATUSES or target is None:
         return
     from_page = f"{_asked(request)} from {shown(decision.origin or '')}"
     # Behind a proxy, what the browser called. Anybody can send this: it changes one sentence.

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from flask_corsguard.protocol import explanation
 from flask_corsguard.protocol.decision import Decision
-from flask_corsguard.protocol.headers import ALLOW_ORIGIN
+from flask_corsguard.protocol.headers import ALLOW_ORIGIN, REDIRECT_STATUSES
 from flask_corsguard.protocol.reasons import Outcome
 from flask_corsguard.protocol.remedies import to_send_credentials
 from flask_corsguard.testing.blocks import CREDENTIALS_BLOCKS, POLICY_BLOCKS, Block, BlockedError
 from flask_corsguard.testing.cookies import LostCookie
-from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.testing.urls import is_same_site, parse_url
 from flask_corsguard.text import shown

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Never, cast
 from werkzeug.test import Client
 
 from flask_corsguard.errors import BrowserError, FetchTypeError, unknown_name
+from flask_corsguard.protocol.headers import REDIRECT_STATUSES
 from flask_corsguard.protocol.origin_errors import repair
 from flask_corsguard.protocol.origins import OPAQUE_SCHEMES, Origin, parse_origin
 from flask_corsguard.protocol.safelist import FORM_TYPES
 from flask_corsguard.testing.advice import cookies_lost
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.engines import ENGINES, EngineName
-from flask_corsguard.testing.exchange import REDIRECT_STATUSES, WsgiApp
+from flask_corsguard.testing.exchange import WsgiApp
 from flask_corsguard.testing.failure_notes import lost_cookies
 from flask_corsguard.testing.fetch import Network
 from flask_corsguard.testing.fetch_arguments import (

@@ -29,8 +29,6 @@ from flask_corsguard.text import shown
 
 WsgiApp = Callable[..., Iterable[bytes]]
 
-# https://fetch.spec.whatwg.org/#redirect-status
-REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 # https://fetch.spec.whatwg.org/#null-body-status
 _NULL_BODY = frozenset({101, 103, 204, 205, 304})
 _STATUS_LINE = re.compile(r"[1-9][0-9]{2}( .*)?")

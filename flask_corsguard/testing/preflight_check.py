@@ -10,13 +10,14 @@ from flask_corsguard.protocol.headers import (
     ALLOW_HEADERS,
     ALLOW_METHODS,
     ALLOW_ORIGIN,
+    REDIRECT_STATUSES,
     SAFELISTED_METHODS,
 )
 from flask_corsguard.protocol.remedies import take_out_of_page
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.cors_check import Requester, check_cors
 from flask_corsguard.testing.engines import Engine
-from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.text import shown
 
 # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name

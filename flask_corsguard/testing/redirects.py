@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from flask_corsguard.protocol.headers import REDIRECT_STATUSES
 from flask_corsguard.testing.blocks import Block, BlockedError
 from flask_corsguard.testing.cors_check import check_cors
-from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.fetch_request import FetchRequest
 from flask_corsguard.testing.preflight_check import AUTHORIZATION
 from flask_corsguard.testing.urls import Url, parse_url

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flask_corsguard.protocol import headers
+from flask_corsguard.protocol.headers import REDIRECT_STATUSES
 from flask_corsguard.protocol.reasons import Outcome
-from flask_corsguard.testing.exchange import REDIRECT_STATUSES, Exchange
+from flask_corsguard.testing.exchange import Exchange
 from flask_corsguard.testing.urls import parse_url
 from flask_corsguard.verify.client import Received
 

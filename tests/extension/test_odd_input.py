@@ -232,7 +232,7 @@ def test_the_guard_is_no_decorator(arguments):
     location, _, words = str(caught.value).partition(": ")
     assert location.startswith("tests/extension/test_odd_input.py:")
     assert words == (
-        "this is the guard, which is no decorator. Call it guard, and import the decorator: from"
+        "this is the guard, which is not a decorator. Call it guard, and import the decorator: from"
         " flask_corsguard import cors"
     )
 

@@ -590,6 +590,16 @@ def test_an_env_file_that_nothing_has_loaded(
     assert log_lines() == [f"the guard does not read {w} in .env ({load}). {ignore}" for w in words]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+@pytest.mark.timeout(5)
+def test_an_env_file_that_is_a_named_pipe(site, monkeypatch, tmp_path):
+    """Some programs provide one. Nobody waits for it."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(".env")
+    CorsGuard(site)
+    assert site.test_client().get("/").status_code == 200
+
+
 def test_from_prefixed_env_is_called_too_late(app, monkeypatch):
     """One problem: it would be two if variables and keys were looked at by themselves."""
     monkeypatch.setenv("FLASK_CORSGUARD_ORIGINS", SHOP)

@@ -83,6 +83,22 @@ def test_one_line(set_up, words, log_lines):
     assert not any(request_started.has_receivers_for(each) for each in (app, Flask("other")))
 
 
+def test_no_guard_and_a_host_that_is_not_trusted():
+    """An app without a guard responds as it would without the package."""
+    app = Flask("shop")
+    app.debug = True
+    app.config["TRUSTED_HOSTS"] = ["example.com"]
+    app.add_url_rule("/", "index", lambda: "ok")
+
+    def status():
+        sent = {"Origin": "https://a.example", "Host": "b.example"}
+        return app.test_client().get("/", headers=sent).status_code
+
+    before = status()
+    request_started.connect(_look_for_any_guard)
+    assert status() == before
+
+
 @pytest.mark.parametrize(
     ("set_up", "origin", "debug", "is_said"),
     [
